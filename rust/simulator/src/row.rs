@@ -1,0 +1,133 @@
+//! One event before it is written: what happened, in numbers, with the address of its session.
+
+use downbeat_model::{Context, EventType, Fault, ReasonEnd, ReasonStart};
+
+use crate::device::AppVersion;
+
+/// Bits of a key below the session: events of a session are numbered from 0.
+pub(crate) const EVENT_BITS: u32 = 10;
+/// Bits for the number of a session within its day.
+const SLOT_BITS: u32 = 4;
+/// Bits for the local day, counted from the day before the world's start.
+const DAY_BITS: u32 = 16;
+
+/// The number of a listener's local day, unique in the world. `day` counts from the world's first and may be -1.
+#[inline]
+pub(crate) const fn day_key(listener: u32, day: i64) -> u64 {
+    (listener as u64) << DAY_BITS | (day + 1) as u64
+}
+
+/// The number of a session, unique in the world.
+#[inline]
+pub(crate) const fn session_key(day_key: u64, slot: usize) -> u64 {
+    day_key << SLOT_BITS | slot as u64
+}
+
+/// The listener, day and slot of a session.
+#[inline]
+pub(crate) const fn of_session(session_key: u64) -> (u32, i64, usize) {
+    let day_key = session_key >> SLOT_BITS;
+    (
+        (day_key >> DAY_BITS) as u32,
+        (day_key & ((1 << DAY_BITS) - 1)) as i64 - 1,
+        (session_key & ((1 << SLOT_BITS) - 1)) as usize,
+    )
+}
+
+/// One event, or one more copy of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Row {
+    /// Microseconds since 1970 UTC.
+    pub(crate) arrived_us: i64,
+    /// Unique in the world but for copies: the session's key and the event's number in it.
+    pub(crate) key: u64,
+    /// Milliseconds since 1970 UTC.
+    pub(crate) time_ms: i64,
+    /// Index into the sessions beside the rows.
+    pub(crate) session: u32,
+    /// The track's number; meaningless for [`EventType::PlaylistCreate`].
+    pub(crate) track: u32,
+    /// Meaningless but for playbacks, and so are the next three.
+    pub(crate) ms_played: u32,
+    pub(crate) context: Context,
+    pub(crate) reason_start: ReasonStart,
+    pub(crate) reason_end: ReasonEnd,
+    pub(crate) event_type: EventType,
+    pub(crate) shuffle: bool,
+    pub(crate) offline: bool,
+    /// Sent again: an earlier row of the log has the same key.
+    pub(crate) copy: bool,
+    /// How long after its original a copy arrives, in microseconds.
+    pub(crate) copy_after_us: u32,
+    pub(crate) faults: Faults,
+}
+
+impl Row {
+    /// Rows stand in the log in this order. A copy that arrives with its original comes after it.
+    #[inline]
+    pub(crate) fn order(&self) -> (i64, u64, bool) {
+        (self.arrived_us, self.key, self.copy)
+    }
+
+    /// Where the original of this copy stands.
+    pub(crate) fn original_order(&self) -> (i64, u64, bool) {
+        (self.arrived_us - i64::from(self.copy_after_us), self.key, false)
+    }
+
+    pub(crate) fn is_playback(&self) -> bool {
+        is_playback(self.event_type)
+    }
+
+    pub(crate) fn has_track(&self) -> bool {
+        self.event_type != EventType::PlaylistCreate
+    }
+
+    pub(crate) fn has_playlist(&self) -> bool {
+        has_playlist(self.event_type)
+    }
+}
+
+pub(crate) const fn is_playback(event_type: EventType) -> bool {
+    matches!(event_type, EventType::Play | EventType::Skip)
+}
+
+pub(crate) const fn has_playlist(event_type: EventType) -> bool {
+    matches!(event_type, EventType::PlaylistCreate | EventType::PlaylistAdd | EventType::PlaylistRemove)
+}
+
+/// What is wrong with a row: a set of faults, without those that follow from its address (late, duplicate).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Faults(u16);
+
+impl Faults {
+    pub(crate) fn insert(&mut self, fault: Fault) {
+        self.0 |= 1 << fault.index();
+    }
+
+    #[inline]
+    pub(crate) const fn contains(self, fault: Fault) -> bool {
+        self.0 >> fault.index() & 1 == 1
+    }
+
+    #[inline]
+    pub(crate) const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+/// What all rows of a session have in common.
+#[derive(Debug, Clone)]
+pub(crate) struct Session {
+    pub(crate) user_id: u64,
+    pub(crate) session_id: u64,
+    /// The key of the session in which the playlist edited in this one was made.
+    pub(crate) playlist: u64,
+    /// Index into the devices.
+    pub(crate) device: u16,
+    /// Index into the countries: where the connection came from.
+    pub(crate) country: u8,
+    pub(crate) premium: bool,
+    pub(crate) incognito: bool,
+    pub(crate) bot: bool,
+    pub(crate) app_version: AppVersion,
+}
