@@ -1,0 +1,224 @@
+//! One DoGet: rows made and encoded on a blocking thread, no faster than the client takes them.
+
+use std::{ops::Range, sync::Arc, time::Duration};
+
+use arrow::{
+    array::RecordBatch,
+    ipc::writer::{DictionaryTracker, IpcDataGenerator, IpcWriteContext, IpcWriteOptions},
+};
+use arrow_flight::{FlightData, SchemaAsIpc};
+use futures::{Stream, stream};
+use prost::Message;
+use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
+use tonic::Status;
+
+use crate::{
+    Error, Held, Log, Result, proto,
+    request::{Slice, beyond, expired, log_failed},
+    server::Phase,
+};
+
+/// Rows in a batch: columns of it fit the caches of a core, and a message stays near 2 MB.
+const BATCH_ROWS: usize = 8192;
+
+/// The largest message: gRPC clients refuse more than 4 MiB unless told otherwise; the rest is for headers.
+const MESSAGE_BYTES: usize = 3 * 1024 * 1024;
+
+/// Messages ready for the client: one being sent, one being made; a third only adds memory.
+const READY_MESSAGES: usize = 2;
+
+/// How often a following reader looks for new rows: well under what a person or a micro-batch notices.
+const POLL: Duration = Duration::from_millis(50);
+
+type Reply = Result<FlightData, Status>;
+
+/// Starts to read `slice`; the stream yields the schema first, and ends the reading when it is dropped.
+pub(crate) fn produce(
+    log: Arc<dyn Log>,
+    slice: Slice,
+    phase: watch::Receiver<Phase>,
+    permit: OwnedSemaphorePermit,
+) -> impl Stream<Item = Reply> + Send + 'static {
+    let (sender, mut receiver) = mpsc::channel(READY_MESSAGES);
+    tokio::spawn(async move {
+        let _until_done = permit;
+        let producer = Producer { log, slice: Arc::new(slice), phase, sender };
+        if let Err(error) = producer.run().await {
+            // The client may have gone, and then nobody wants to know.
+            let _ = producer.sender.send(Err(error.into())).await;
+        }
+    });
+    stream::poll_fn(move |context| receiver.poll_recv(context))
+}
+
+struct Producer {
+    log: Arc<dyn Log>,
+    slice: Arc<Slice>,
+    phase: watch::Receiver<Phase>,
+    sender: mpsc::Sender<Reply>,
+}
+
+impl Producer {
+    async fn run(&self) -> Result<()> {
+        let Slice { stream, partition, from, until, schema, .. } = self.slice.as_ref();
+        let schema = SchemaAsIpc::new(schema, &IpcWriteOptions::default()).into();
+        if self.sender.send(Ok(schema)).await.is_err() {
+            return Ok(());
+        }
+        let mut next = *from;
+        loop {
+            if until.is_some_and(|until| next >= until) {
+                return Ok(());
+            }
+            let held = self.held().await?;
+            if next < held.earliest {
+                return Err(expired(stream, *partition, next, held.earliest));
+            }
+            let reachable = until.map_or(held.latest, |until| until.min(held.latest));
+            if next < reachable {
+                self.emit(next..reachable).await?;
+                next = reachable;
+                if self.sender.is_closed() {
+                    return Ok(());
+                }
+            } else if held.ended {
+                return until.map_or(Ok(()), |until| Err(beyond(stream, *partition, next, until, held)));
+            } else if !self.wait().await? {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn held(&self) -> Result<Held> {
+        let (log, slice) = (Arc::clone(&self.log), Arc::clone(&self.slice));
+        blocking(move || {
+            log.held(&slice.stream, slice.partition).map_err(|cause| log_failed(&slice.stream, slice.partition, &cause))
+        })
+        .await
+    }
+
+    /// Makes, encodes and sends the rows `range`; stops early when the client has gone.
+    async fn emit(&self, range: Range<u64>) -> Result<()> {
+        let (log, slice) = (Arc::clone(&self.log), Arc::clone(&self.slice));
+        let (phase, sender) = (self.phase.clone(), self.sender.clone());
+        blocking(move || emit(log.as_ref(), &slice, range, &phase, &sender)).await
+    }
+
+    /// Waits for the next look at the log; false when the client has gone.
+    async fn wait(&self) -> Result<bool> {
+        let mut phase = self.phase.clone();
+        tokio::select! {
+            () = tokio::time::sleep(POLL) => Ok(true),
+            () = self.sender.closed() => Ok(false),
+            _ = phase.wait_for(|phase| *phase != Phase::Serving) => Err(stopping()),
+        }
+    }
+}
+
+fn emit(
+    log: &dyn Log,
+    slice: &Slice,
+    range: Range<u64>,
+    phase: &watch::Receiver<Phase>,
+    sender: &mpsc::Sender<Reply>,
+) -> Result<()> {
+    let Slice { stream, partition, columns, .. } = slice;
+    let failed = |cause| log_failed(stream, *partition, &cause);
+    let mut encoder = Encoder::default();
+    let mut next = range.start;
+    for batch in log.read(stream, *partition, range.clone(), columns, BATCH_ROWS).map_err(failed)? {
+        let batch = batch.map_err(failed)?;
+        let first = next;
+        next += batch.num_rows() as u64;
+        if next > range.end || batch.schema_ref() != &slice.schema {
+            return Err(Error::Internal(format!("{stream}/{partition}: the log made other rows than {range:?} asked")));
+        }
+        for message in encoder.encode(&batch, first)? {
+            if *phase.borrow() == Phase::Stopped {
+                return Err(stopping());
+            }
+            if sender.blocking_send(Ok(message)).is_err() {
+                return Ok(());
+            }
+        }
+    }
+    if next != range.end {
+        return Err(Error::DataLoss(format!(
+            "{stream}/{partition}: the log ended at row {next} instead of {}",
+            range.end
+        )));
+    }
+    Ok(())
+}
+
+fn stopping() -> Error {
+    Error::Unavailable("this server is stopping; go on from the next row at another replica, or when it is back".into())
+}
+
+/// Runs what may take long beside the threads that serve sockets.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|panic| {
+        tracing::error!("a request panicked: {panic}");
+        Err(Error::Internal(format!("a fault in the server, please report it: {panic}")))
+    })
+}
+
+/// Turns batches into messages that say where their first row stands.
+#[derive(Default)]
+struct Encoder {
+    generator: IpcDataGenerator,
+    options: IpcWriteOptions,
+    context: IpcWriteContext,
+}
+
+impl Encoder {
+    /// One message, or several where one would be too large for common clients.
+    fn encode(&mut self, batch: &RecordBatch, first_offset: u64) -> Result<Vec<FlightData>> {
+        // Columns are plain, so no dictionary is ever tracked.
+        let mut dictionaries = DictionaryTracker::new(true);
+        let (_, encoded) = self
+            .generator
+            .encode(batch, &mut dictionaries, &self.options, &mut self.context)
+            .map_err(|cause| Error::Internal(format!("cannot encode the batch at row {first_offset}: {cause}")))?;
+        if encoded.arrow_data.len() > MESSAGE_BYTES && batch.num_rows() > 1 {
+            let half = batch.num_rows() / 2;
+            let mut messages = self.encode(&batch.slice(0, half), first_offset)?;
+            messages.extend(self.encode(&batch.slice(half, batch.num_rows() - half), first_offset + half as u64)?);
+            return Ok(messages);
+        }
+        let metadata = proto::BatchMetadata { first_offset: Some(first_offset) }.encode_to_vec();
+        Ok(vec![FlightData::from(encoded).with_app_metadata(metadata)])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::{array::StringArray, datatypes::Schema};
+
+    use super::*;
+
+    #[test]
+    fn a_large_batch_is_split_below_the_limit_of_common_clients() {
+        let text = StringArray::from_iter_values((0..1000).map(|_| "x".repeat(10_000)));
+        let batch = RecordBatch::try_from_iter([("text", Arc::new(text) as _)]).unwrap();
+        let messages = Encoder::default().encode(&batch, 7).unwrap();
+        assert!(messages.iter().all(|message| message.data_body.len() <= MESSAGE_BYTES));
+        let offsets: Vec<u64> = messages
+            .iter()
+            .map(|message| proto::BatchMetadata::decode(message.app_metadata.as_ref()).unwrap().first_offset())
+            .collect();
+        assert_eq!(offsets, [7, 257, 507, 757]);
+    }
+
+    #[test]
+    fn the_offset_0_is_written_out() {
+        let batch = RecordBatch::new_empty(Arc::new(Schema::empty()));
+        assert!(!Encoder::default().encode(&batch, 0).unwrap()[0].app_metadata.is_empty());
+    }
+
+    #[test]
+    fn a_batch_without_rows_is_one_message() {
+        let batch = RecordBatch::new_empty(Arc::new(Schema::empty()));
+        assert_eq!(Encoder::default().encode(&batch, 0).unwrap().len(), 1);
+    }
+}
