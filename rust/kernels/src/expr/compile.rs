@@ -1,0 +1,304 @@
+//! From the wire's expression trees to a checked graph in which equal expressions are one node.
+
+use std::collections::HashMap;
+
+use arrow::array::{Array, ArrayRef, AsArray};
+use prost::Message;
+
+use super::{
+    pattern::{self, Pattern},
+    zone::Zone,
+};
+use crate::{
+    proto::{Call, Expr, Function, Type, expr},
+    types,
+    words::Words,
+};
+
+/// A node's place in its [`Program`].
+pub(crate) type NodeId = usize;
+
+/// All expressions of a contract.
+#[derive(Debug)]
+pub(crate) struct Program {
+    pub(super) nodes: Vec<Node>,
+    pub(super) ansi: bool,
+    /// Set if an expression needs it.
+    pub(super) zone: Option<Zone>,
+}
+
+#[derive(Debug)]
+pub(super) struct Node {
+    pub(super) op: Op,
+    pub(super) of: Type,
+    pub(super) arguments: Vec<NodeId>,
+    /// Whether evaluating it may be an error for some rows.
+    pub(super) fallible: bool,
+    /// How many expressions it is part of.
+    pub(super) uses: usize,
+}
+
+#[derive(Debug)]
+pub(super) enum Op {
+    Column(usize),
+    Literal(ArrayRef),
+    And,
+    Or,
+    Not,
+    IsNull,
+    IsNotNull,
+    Compare(Comparison),
+    /// The list is texts, known beforehand; `with_null` if a null was among them.
+    InWords {
+        words: Words,
+        with_null: bool,
+    },
+    In,
+    Arithmetic(Arithmetic),
+    TimestampAdd,
+    Coalesce,
+    If,
+    CaseWhen,
+    Matches(Pattern),
+    Length,
+    Lower,
+    Upper,
+    Trim,
+    StartsWith,
+    EndsWith,
+    Contains,
+    Cast,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Comparison {
+    Eq,
+    EqNullSafe,
+    Lt,
+    Le,
+    Gt,
+    Ge,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Arithmetic {
+    Add,
+    Subtract,
+    Multiply,
+}
+
+/// Builds a [`Program`] over columns of known types. Errors are texts; the caller knows the check they belong to.
+#[derive(Debug)]
+pub(crate) struct Compiler<'a> {
+    columns: &'a [Type],
+    time_zone: &'a str,
+    program: Program,
+    known: HashMap<Vec<u8>, NodeId>,
+}
+
+impl Program {
+    pub(crate) fn compiler<'a>(columns: &'a [Type], ansi: bool, time_zone: &'a str) -> Compiler<'a> {
+        Compiler { columns, time_zone, program: Self { nodes: Vec::new(), ansi, zone: None }, known: HashMap::new() }
+    }
+}
+
+impl Compiler<'_> {
+    pub(crate) fn finish(self) -> Program {
+        self.program
+    }
+
+    /// Adds a condition: an expression that must be boolean.
+    pub(crate) fn condition(&mut self, expr: &Expr) -> Result<NodeId, String> {
+        let node = self.add(expr)?;
+        self.expect(node, &[Type::Boolean], "a condition")?;
+        Ok(node)
+    }
+
+    fn add(&mut self, expr: &Expr) -> Result<NodeId, String> {
+        let key = expr.encode_to_vec();
+        if let Some(&node) = self.known.get(&key) {
+            self.program.nodes[node].uses += 1;
+            return Ok(node);
+        }
+        let declared = types::declared(expr.r#type)?;
+        let (op, of, arguments) = match &expr.node {
+            None => return Err("an expression is empty, or newer than this library".to_owned()),
+            Some(expr::Node::Column(index)) => {
+                let index = *index as usize;
+                let of = *self
+                    .columns
+                    .get(index)
+                    .ok_or_else(|| format!("column {index} is asked for, the contract has {}", self.columns.len()))?;
+                (Op::Column(index), of, Vec::new())
+            }
+            Some(expr::Node::Literal(literal)) => {
+                let (of, array) = types::literal(literal)?;
+                (Op::Literal(array), of, Vec::new())
+            }
+            Some(expr::Node::Call(call)) => self.call(call, declared)?,
+        };
+        if of != declared {
+            return Err(format!(
+                "an expression of type {} is declared as {}",
+                of.as_str_name(),
+                declared.as_str_name()
+            ));
+        }
+        let fails = match op {
+            // Doubles have infinities instead.
+            Op::Arithmetic(_) => self.program.ansi && of != Type::Double,
+            Op::TimestampAdd => true,
+            _ => false,
+        };
+        let fallible = fails || arguments.iter().any(|&argument| self.program.nodes[argument].fallible);
+        self.program.nodes.push(Node { op, of, arguments, fallible, uses: 1 });
+        let node = self.program.nodes.len() - 1;
+        self.known.insert(key, node);
+        Ok(node)
+    }
+
+    fn call(&mut self, call: &Call, declared: Type) -> Result<(Op, Type, Vec<NodeId>), String> {
+        use Type::{Bigint, Boolean, Double, Int, Interval, String as Text, Timestamp};
+
+        let function = Function::try_from(call.function).unwrap_or(Function::Unspecified);
+        let name = function.as_str_name();
+        let arguments = call.arguments.iter().map(|argument| self.add(argument)).collect::<Result<Vec<_>, _>>()?;
+        let count = arguments.len();
+        let counted = |right: bool| if right { Ok(()) } else { Err(format!("{name} cannot have {count} arguments")) };
+        // Checks the number of arguments and that each has its type.
+        let all = |expected: &[Type]| {
+            counted(count == expected.len())?;
+            expected.iter().zip(&arguments).try_for_each(|(&of, &node)| self.expect(node, &[of], name))
+        };
+        let alike = |nodes: &[NodeId]| {
+            let first = self.program.nodes[nodes[0]].of;
+            nodes.iter().try_for_each(|&node| self.expect(node, &[first], name)).map(|()| first)
+        };
+        let compare = |comparison| {
+            counted(count == 2)?;
+            alike(&arguments)?;
+            Ok::<_, String>((Op::Compare(comparison), Boolean))
+        };
+        let arithmetic = |arithmetic| {
+            counted(count == 2)?;
+            self.expect(arguments[0], &[Int, Bigint, Double], name)?;
+            Ok::<_, String>((Op::Arithmetic(arithmetic), alike(&arguments)?))
+        };
+        let text = |op, expected: &[Type], of| all(expected).map(|()| (op, of));
+        let (op, of) = match function {
+            Function::Unspecified => {
+                return Err(format!("function {} is not set, or newer than this library", call.function));
+            }
+            Function::And | Function::Or => {
+                counted(count >= 2)?;
+                all(&vec![Boolean; count])?;
+                (if function == Function::And { Op::And } else { Op::Or }, Boolean)
+            }
+            Function::Not => text(Op::Not, &[Boolean], Boolean)?,
+            Function::IsNull | Function::IsNotNull => {
+                counted(count == 1)?;
+                (if function == Function::IsNull { Op::IsNull } else { Op::IsNotNull }, Boolean)
+            }
+            Function::Eq => compare(Comparison::Eq)?,
+            Function::EqNullSafe => compare(Comparison::EqNullSafe)?,
+            Function::Lt => compare(Comparison::Lt)?,
+            Function::Le => compare(Comparison::Le)?,
+            Function::Gt => compare(Comparison::Gt)?,
+            Function::Ge => compare(Comparison::Ge)?,
+            Function::In => {
+                counted(count >= 2)?;
+                alike(&arguments)?;
+                match self.words(&arguments[1..]) {
+                    Some((words, with_null)) => {
+                        return Ok((Op::InWords { words, with_null }, Boolean, vec![arguments[0]]));
+                    }
+                    None => (Op::In, Boolean),
+                }
+            }
+            Function::Add => arithmetic(Arithmetic::Add)?,
+            Function::Subtract => arithmetic(Arithmetic::Subtract)?,
+            Function::Multiply => arithmetic(Arithmetic::Multiply)?,
+            Function::TimestampAdd => {
+                all(&[Timestamp, Interval])?;
+                if self.program.zone.is_none() {
+                    self.program.zone = Some(Zone::parse(self.time_zone)?);
+                }
+                (Op::TimestampAdd, Timestamp)
+            }
+            Function::Coalesce => {
+                counted(count >= 1)?;
+                (Op::Coalesce, alike(&arguments)?)
+            }
+            Function::If => {
+                counted(count == 3)?;
+                self.expect(arguments[0], &[Boolean], name)?;
+                (Op::If, alike(&arguments[1..])?)
+            }
+            Function::CaseWhen => {
+                counted(count >= 2)?;
+                let (mut values, mut rest) = (Vec::new(), arguments.as_slice());
+                while let [condition, value, after @ ..] = rest {
+                    self.expect(*condition, &[Boolean], name)?;
+                    values.push(*value);
+                    rest = after;
+                }
+                values.extend(rest);
+                (Op::CaseWhen, alike(&values)?)
+            }
+            Function::Like | Function::Rlike => {
+                all(&[Text, Text])?;
+                let Op::Literal(literal) = &self.program.nodes[arguments[1]].op else {
+                    return Err(format!("{name} takes a literal pattern, not an expression"));
+                };
+                if literal.is_null(0) {
+                    return Err(format!("{name} NULL is always null; leave it out"));
+                }
+                let literal = literal.as_string::<i32>().value(0);
+                let pattern =
+                    if function == Function::Like { pattern::like(literal)? } else { pattern::java(literal)? };
+                return Ok((Op::Matches(pattern), Boolean, vec![arguments[0]]));
+            }
+            Function::Length => text(Op::Length, &[Text], Int)?,
+            Function::Lower => text(Op::Lower, &[Text], Text)?,
+            Function::Upper => text(Op::Upper, &[Text], Text)?,
+            Function::Trim => text(Op::Trim, &[Text], Text)?,
+            Function::StartsWith => text(Op::StartsWith, &[Text, Text], Boolean)?,
+            Function::EndsWith => text(Op::EndsWith, &[Text, Text], Boolean)?,
+            Function::Contains => text(Op::Contains, &[Text, Text], Boolean)?,
+            Function::Cast => {
+                counted(count == 1)?;
+                match (self.program.nodes[arguments[0]].of, declared) {
+                    (Int, Bigint | Double) | (Bigint, Double) => (Op::Cast, declared),
+                    (from, to) => {
+                        let (from, to) = (from.as_str_name(), to.as_str_name());
+                        return Err(format!("CAST from {from} to {to} does not widen a number"));
+                    }
+                }
+            }
+        };
+        Ok((op, of, arguments))
+    }
+
+    /// The words of an `IN` list, and whether a null is among them, if the list is all literal texts.
+    fn words(&self, list: &[NodeId]) -> Option<(Words, bool)> {
+        let mut with_null = false;
+        let mut words = Vec::new();
+        for &node in list {
+            match &self.program.nodes[node].op {
+                Op::Literal(literal) if literal.is_null(0) => with_null = true,
+                Op::Literal(literal) => words.push(literal.as_string_opt::<i32>()?.value(0)),
+                _ => return None,
+            }
+        }
+        (!words.is_empty()).then(|| (Words::new(words), with_null))
+    }
+
+    fn expect(&self, node: NodeId, expected: &[Type], of: &str) -> Result<(), String> {
+        let found = self.program.nodes[node].of;
+        if expected.contains(&found) {
+            return Ok(());
+        }
+        let expected: Vec<_> = expected.iter().map(Type::as_str_name).collect();
+        Err(format!("{of} expects {}, found {}", expected.join(" or "), found.as_str_name()))
+    }
+}

@@ -1,0 +1,516 @@
+//! Evaluates a program over one batch of clean columns.
+
+use std::{cmp::Ordering, sync::Arc};
+
+use arrow::{
+    array::{
+        Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, Datum, Int32Array, PrimitiveArray, Scalar,
+        StringArray, UInt32Array, new_null_array,
+    },
+    buffer::{BooleanBuffer, NullBuffer},
+    compute::{
+        self,
+        kernels::{cmp, zip::zip},
+    },
+    datatypes::{DurationMicrosecondType, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType},
+};
+
+use super::{
+    compile::{Arithmetic, Comparison, Node, NodeId, Op, Program},
+    zone::{Failure, Zone},
+};
+use crate::{Error, Result, proto::Type, types};
+
+/// The rows an expression is evaluated for: `None` is all of them. Values at other rows mean nothing, and their failures are none.
+type Selection = Option<BooleanBuffer>;
+
+/// A program at work on one batch.
+#[derive(Debug)]
+pub(crate) struct Evaluation<'a> {
+    program: &'a Program,
+    columns: &'a [ArrayRef],
+    rows: usize,
+    time_zone: &'a str,
+    /// Values of nodes that several expressions share.
+    shared: Vec<Option<Value>>,
+    /// The check at hand, for messages.
+    check: &'a str,
+}
+
+/// One value a row, or one for all rows.
+#[derive(Debug, Clone)]
+enum Value {
+    Column(ArrayRef),
+    Constant(Scalar<ArrayRef>),
+}
+
+impl Datum for Value {
+    fn get(&self) -> (&dyn Array, bool) {
+        match self {
+            Self::Column(array) => (array.as_ref(), false),
+            Self::Constant(scalar) => scalar.get(),
+        }
+    }
+}
+
+impl Value {
+    fn array(&self) -> &dyn Array {
+        self.get().0
+    }
+
+    fn is_constant(&self) -> bool {
+        self.get().1
+    }
+
+    /// What a kernel made of this and other values: constant if they all were.
+    fn made_of(array: ArrayRef, constant: bool) -> Self {
+        if constant { Self::Constant(Scalar::new(array)) } else { Self::Column(array) }
+    }
+}
+
+/// Rows where a condition is true, neither false nor null.
+pub(crate) fn is_true(condition: &BooleanArray) -> BooleanBuffer {
+    match condition.nulls() {
+        Some(valid) => condition.values() & valid.inner(),
+        None => condition.values().clone(),
+    }
+}
+
+/// Rows where a condition is false, neither true nor null.
+pub(crate) fn is_false(condition: &BooleanArray) -> BooleanBuffer {
+    let unset = !condition.values();
+    match condition.nulls() {
+        Some(valid) => &unset & valid.inner(),
+        None => unset,
+    }
+}
+
+fn narrowed(selection: &Selection, rows: &BooleanBuffer) -> Selection {
+    Some(match selection {
+        Some(selection) => selection & rows,
+        None => rows.clone(),
+    })
+}
+
+impl<'a> Evaluation<'a> {
+    /// `columns` are those the program was compiled for, each `rows` long.
+    pub(crate) fn new(program: &'a Program, columns: &'a [ArrayRef], rows: usize, time_zone: &'a str) -> Self {
+        Self { program, columns, rows, time_zone, shared: vec![None; program.nodes.len()], check: "" }
+    }
+
+    /// The condition's value in every row of `selection`.
+    pub(crate) fn condition(
+        &mut self,
+        check: &'a str,
+        node: NodeId,
+        selection: Option<BooleanBuffer>,
+    ) -> Result<BooleanArray> {
+        self.check = check;
+        self.booleans(node, &selection)
+    }
+
+    fn value(&mut self, id: NodeId, selection: &Selection) -> Result<Value> {
+        let program = self.program;
+        let node = &program.nodes[id];
+        if let Some(value) = &self.shared[id] {
+            return Ok(value.clone());
+        }
+        let value = self.computed(node, selection)?;
+        // A value that can fail is one of its selection alone, and is computed anew for another one.
+        if node.uses > 1 && !node.fallible {
+            self.shared[id] = Some(value.clone());
+        }
+        Ok(value)
+    }
+
+    fn computed(&mut self, node: &Node, selection: &Selection) -> Result<Value> {
+        let arguments = node.arguments.as_slice();
+        let column = |array: BooleanArray| Ok(Value::Column(Arc::new(array)));
+        match &node.op {
+            Op::Column(index) => Ok(Value::Column(Arc::clone(&self.columns[*index]))),
+            Op::Literal(array) => Ok(Value::Constant(Scalar::new(Arc::clone(array)))),
+            Op::And => {
+                let mut all = self.booleans(arguments[0], selection)?;
+                for &argument in &arguments[1..] {
+                    let open = narrowed(selection, &!&is_false(&all));
+                    all = compute::and_kleene(&all, &self.booleans(argument, &open)?)?;
+                }
+                column(all)
+            }
+            Op::Or => {
+                let mut any = self.booleans(arguments[0], selection)?;
+                for &argument in &arguments[1..] {
+                    let open = narrowed(selection, &!&is_true(&any));
+                    any = compute::or_kleene(&any, &self.booleans(argument, &open)?)?;
+                }
+                column(any)
+            }
+            Op::Not => column(compute::not(&self.booleans(arguments[0], selection)?)?),
+            Op::IsNull => {
+                let value = self.column(arguments[0], selection)?;
+                column(compute::is_null(&value)?)
+            }
+            Op::IsNotNull => {
+                let value = self.column(arguments[0], selection)?;
+                column(compute::is_not_null(&value)?)
+            }
+            Op::Compare(Comparison::EqNullSafe) => {
+                // The only comparison that looks at its right side whatever the left one is.
+                let left = self.value(arguments[0], selection)?;
+                let right = self.value(arguments[1], selection)?;
+                let of = self.program.nodes[arguments[0]].of;
+                Ok(self.made_of(Arc::new(equal_null_safe(of, &left, &right)?), &[&left, &right]))
+            }
+            Op::Compare(comparison) => {
+                let (left, right) = self.pair(arguments, selection)?;
+                let of = self.program.nodes[arguments[0]].of;
+                Ok(self.made_of(Arc::new(compare(*comparison, of, &left, &right)?), &[&left, &right]))
+            }
+            Op::InWords { words, with_null } => {
+                let value = self.column(arguments[0], selection)?;
+                let texts = value.as_string::<i32>();
+                let found = BooleanBuffer::collect_bool(self.rows, |row| words.contains(texts.value(row)));
+                // Not found among values of which one is unknown: unknown.
+                let known = with_null.then(|| NullBuffer::new(found.clone()));
+                column(BooleanArray::new(found, NullBuffer::union(texts.nulls(), known.as_ref())))
+            }
+            Op::In => {
+                let value = self.value(arguments[0], selection)?;
+                let of = self.program.nodes[arguments[0]].of;
+                let mut found = BooleanArray::from(vec![false; self.rows]);
+                for &item in &arguments[1..] {
+                    let open = narrowed(&self.where_valid(&value, selection), &!&is_true(&found));
+                    let item = self.value(item, &open)?;
+                    let equal = self.made_of(Arc::new(compare(Comparison::Eq, of, &value, &item)?), &[&value, &item]);
+                    found = compute::or_kleene(&found, self.expanded(equal)?.as_boolean())?;
+                }
+                column(found)
+            }
+            Op::Arithmetic(operation) => {
+                let (left, right) = self.pair(arguments, selection)?;
+                self.arithmetic(*operation, node.of, &left, &right, selection)
+            }
+            Op::TimestampAdd => {
+                let (time, interval) = self.pair(arguments, selection)?;
+                // Compiling such a node sets the zone.
+                let zone = self.program.zone.unwrap_or(Zone::Fixed);
+                let sums = combine::<TimestampMicrosecondType, DurationMicrosecondType, TimestampMicrosecondType, _>(
+                    &time,
+                    &interval,
+                    |time, interval| zone.add(time, interval).map_err(|failure| (0, failure)),
+                );
+                let array = self.without_failure(sums, selection, "TIMESTAMP_ADD", Type::Timestamp)?;
+                Ok(self.made_of(types::in_utc(&array), &[&time, &interval]))
+            }
+            Op::Coalesce => {
+                let mut value = self.column(arguments[0], selection)?;
+                for &argument in &arguments[1..] {
+                    if value.null_count() == 0 {
+                        break;
+                    }
+                    let open = compute::is_null(&value)?;
+                    let other = self.value(argument, &narrowed(selection, open.values()))?;
+                    value = zip(&open, &other, &value)?;
+                }
+                Ok(Value::Column(value))
+            }
+            Op::If => {
+                let condition = is_true(&self.booleans(arguments[0], selection)?);
+                let then = self.value(arguments[1], &narrowed(selection, &condition))?;
+                let otherwise = self.value(arguments[2], &narrowed(selection, &!&condition))?;
+                Ok(Value::Column(zip(&BooleanArray::new(condition, None), &then, &otherwise)?))
+            }
+            Op::CaseWhen => self.case_when(arguments, node.of, selection),
+            Op::Matches(pattern) => {
+                let value = self.value(arguments[0], selection)?;
+                let texts = value.array().as_string::<i32>();
+                let found = BooleanBuffer::collect_bool(texts.len(), |row| {
+                    texts.is_valid(row) && pattern.found_in(texts.value(row))
+                });
+                let array = BooleanArray::new(found, texts.nulls().cloned());
+                Ok(self.made_of(Arc::new(array), &[&value]))
+            }
+            Op::Length => {
+                let value = self.value(arguments[0], selection)?;
+                let texts = value.array().as_string::<i32>();
+                // A text has less than 2^31 bytes, so no more characters either.
+                let array: Int32Array = texts.iter().map(|text| text.map(|text| text.chars().count() as i32)).collect();
+                Ok(self.made_of(Arc::new(array), &[&value]))
+            }
+            Op::Lower => self.respelled(arguments, selection, str::to_lowercase),
+            Op::Upper => self.respelled(arguments, selection, str::to_uppercase),
+            Op::Trim => self.respelled(arguments, selection, |text| text.trim_matches(' ').to_owned()),
+            Op::StartsWith => self.search(compute::starts_with, arguments, selection),
+            Op::EndsWith => self.search(compute::ends_with, arguments, selection),
+            Op::Contains => self.search(compute::contains, arguments, selection),
+            Op::Cast => {
+                let value = self.value(arguments[0], selection)?;
+                let array = compute::cast(value.array(), &types::arrow_type(node.of))?;
+                Ok(self.made_of(array, &[&value]))
+            }
+        }
+    }
+
+    fn booleans(&mut self, id: NodeId, selection: &Selection) -> Result<BooleanArray> {
+        Ok(self.column(id, selection)?.as_boolean().clone())
+    }
+
+    fn column(&mut self, id: NodeId, selection: &Selection) -> Result<ArrayRef> {
+        let value = self.value(id, selection)?;
+        self.expanded(value)
+    }
+
+    fn expanded(&self, value: Value) -> Result<ArrayRef> {
+        match value {
+            Value::Column(array) => Ok(array),
+            Value::Constant(scalar) => Ok(compute::take(scalar.get().0, &UInt32Array::from(vec![0; self.rows]), None)?),
+        }
+    }
+
+    fn made_of(&self, array: ArrayRef, of: &[&Value]) -> Value {
+        Value::made_of(array, of.iter().all(|value| value.is_constant()))
+    }
+
+    /// The two sides of an operation that is null where the left one is, without a look at the right one.
+    fn pair(&mut self, arguments: &[NodeId], selection: &Selection) -> Result<(Value, Value)> {
+        let left = self.value(arguments[0], selection)?;
+        let right = if self.program.nodes[arguments[1]].fallible {
+            self.value(arguments[1], &self.where_valid(&left, selection))?
+        } else {
+            self.value(arguments[1], selection)?
+        };
+        Ok((left, right))
+    }
+
+    fn where_valid(&self, value: &Value, selection: &Selection) -> Selection {
+        match value {
+            Value::Column(array) => match array.nulls() {
+                Some(valid) => narrowed(selection, valid.inner()),
+                None => selection.clone(),
+            },
+            Value::Constant(scalar) if scalar.get().0.is_null(0) => Some(BooleanBuffer::new_unset(self.rows)),
+            Value::Constant(_) => selection.clone(),
+        }
+    }
+
+    fn case_when(&mut self, arguments: &[NodeId], of: Type, selection: &Selection) -> Result<Value> {
+        let mut branches = Vec::new();
+        let mut open = selection.clone();
+        let mut rest = arguments;
+        while let [condition, value, after @ ..] = rest {
+            let taken = is_true(&self.booleans(*condition, &open)?);
+            let value = self.value(*value, &narrowed(&open, &taken))?;
+            open = narrowed(&open, &!&taken);
+            branches.push((taken, value));
+            rest = after;
+        }
+        let mut result = match rest {
+            [otherwise, ..] => self.value(*otherwise, &open)?,
+            [] => Value::Constant(Scalar::new(new_null_array(&types::arrow_type(of), 1))),
+        };
+        // The first true condition decides, so it is put on last.
+        for (taken, value) in branches.into_iter().rev() {
+            result = Value::Column(zip(&BooleanArray::new(taken, None), &value, &result)?);
+        }
+        Ok(result)
+    }
+
+    fn respelled(
+        &mut self,
+        arguments: &[NodeId],
+        selection: &Selection,
+        change: impl Fn(&str) -> String,
+    ) -> Result<Value> {
+        let value = self.value(arguments[0], selection)?;
+        let texts = value.array().as_string::<i32>();
+        let array: StringArray = texts.iter().map(|text| text.map(&change)).collect();
+        Ok(self.made_of(Arc::new(array), &[&value]))
+    }
+
+    fn search(
+        &mut self,
+        kernel: fn(&dyn Datum, &dyn Datum) -> Result<BooleanArray, arrow::error::ArrowError>,
+        arguments: &[NodeId],
+        selection: &Selection,
+    ) -> Result<Value> {
+        let (text, part) = self.pair(arguments, selection)?;
+        Ok(self.made_of(Arc::new(kernel(&text, &part)?), &[&text, &part]))
+    }
+
+    fn arithmetic(
+        &self,
+        operation: Arithmetic,
+        of: Type,
+        left: &Value,
+        right: &Value,
+        selection: &Selection,
+    ) -> Result<Value> {
+        /// What wraps, and the failure if that is not the sum.
+        fn checked<T>((value, overflows): (T, bool)) -> Result<T, (T, Failure)> {
+            if overflows { Err((value, Failure::Overflow)) } else { Ok(value) }
+        }
+        macro_rules! integers {
+            ($arrow:ty, $native:ty) => {
+                match operation {
+                    Arithmetic::Add => {
+                        combine::<$arrow, $arrow, $arrow, _>(left, right, |a, b| checked(a.overflowing_add(b)))
+                    }
+                    Arithmetic::Subtract => {
+                        combine::<$arrow, $arrow, $arrow, _>(left, right, |a, b| checked(a.overflowing_sub(b)))
+                    }
+                    Arithmetic::Multiply => {
+                        combine::<$arrow, $arrow, $arrow, _>(left, right, |a, b| checked(a.overflowing_mul(b)))
+                    }
+                }
+            };
+        }
+        let combined = match of {
+            Type::Int => integers!(Int32Type, i32),
+            Type::Bigint => integers!(Int64Type, i64),
+            _ => match operation {
+                Arithmetic::Add => combine::<Float64Type, Float64Type, Float64Type, _>(left, right, |a, b| Ok(a + b)),
+                Arithmetic::Subtract => {
+                    combine::<Float64Type, Float64Type, Float64Type, _>(left, right, |a, b| Ok(a - b))
+                }
+                Arithmetic::Multiply => {
+                    combine::<Float64Type, Float64Type, Float64Type, _>(left, right, |a, b| Ok(a * b))
+                }
+            },
+        };
+        let name = match operation {
+            Arithmetic::Add => "ADD",
+            Arithmetic::Subtract => "SUBTRACT",
+            Arithmetic::Multiply => "MULTIPLY",
+        };
+        let array =
+            if self.program.ansi { self.without_failure(combined, selection, name, of)? } else { combined.array };
+        Ok(self.made_of(array, &[left, right]))
+    }
+
+    /// The result, unless a row that counts failed.
+    fn without_failure(
+        &self,
+        combined: Combined,
+        selection: &Selection,
+        operation: &'static str,
+        of: Type,
+    ) -> Result<ArrayRef> {
+        let constant = combined.array.len() != self.rows;
+        let counts = |row: usize| match selection {
+            Some(selection) if constant => selection.has_true(),
+            Some(selection) => selection.value(row),
+            None => self.rows > 0,
+        };
+        let check = || self.check.to_owned();
+        match combined.failures.into_iter().find(|&(row, _)| counts(row)) {
+            None => Ok(combined.array),
+            Some((_, Failure::Overflow)) => Err(Error::Overflow { check: check(), operation, of: of.as_str_name() }),
+            Some((_, Failure::UnknownYear)) => {
+                Err(Error::TimeZoneRange { check: check(), time_zone: self.time_zone.to_owned() })
+            }
+        }
+    }
+}
+
+/// An operation's results, and where it failed.
+struct Combined {
+    array: ArrayRef,
+    failures: Vec<(usize, Failure)>,
+}
+
+fn combine<L, R, O, F>(left: &Value, right: &Value, operation: F) -> Combined
+where
+    L: ArrowPrimitiveType,
+    R: ArrowPrimitiveType,
+    O: ArrowPrimitiveType,
+    F: Fn(L::Native, R::Native) -> Result<O::Native, (O::Native, Failure)>,
+{
+    let ((left, left_constant), (right, right_constant)) = (left.get(), right.get());
+    let (lefts, rights) = (left.as_primitive::<L>().values(), right.as_primitive::<R>().values());
+    let rows = common_length(left.len(), left_constant, right.len(), right_constant);
+    let nulls = common_nulls(rows, (left, left_constant), (right, right_constant));
+    let mut failures = Vec::new();
+    let values: Vec<O::Native> = (0..rows)
+        .map(|row| {
+            let (l, r) = (lefts[if left_constant { 0 } else { row }], rights[if right_constant { 0 } else { row }]);
+            operation(l, r).unwrap_or_else(|(value, failure)| {
+                // What lies under a null is not computed by Spark either.
+                if nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row)) {
+                    failures.push((row, failure));
+                }
+                value
+            })
+        })
+        .collect();
+    Combined { array: Arc::new(PrimitiveArray::<O>::new(values.into(), nulls)), failures }
+}
+
+fn common_length(left: usize, left_constant: bool, right: usize, right_constant: bool) -> usize {
+    if left_constant && right_constant {
+        1
+    } else if left_constant {
+        right
+    } else {
+        left
+    }
+}
+
+/// Null where either side is.
+fn common_nulls(rows: usize, left: (&dyn Array, bool), right: (&dyn Array, bool)) -> Option<NullBuffer> {
+    let of = |(array, constant): (&dyn Array, bool)| match (constant, array.null_count()) {
+        (_, 0) => None,
+        (true, _) => Some(NullBuffer::new_null(rows)),
+        (false, _) => array.nulls().cloned(),
+    };
+    NullBuffer::union(of(left).as_ref(), of(right).as_ref())
+}
+
+/// Spark's order of doubles: all NaN are equal and greater than any number, and -0.0 equals 0.0.
+fn order(left: f64, right: f64) -> Ordering {
+    left.partial_cmp(&right).unwrap_or_else(|| left.is_nan().cmp(&right.is_nan()))
+}
+
+fn compare(comparison: Comparison, of: Type, left: &Value, right: &Value) -> Result<BooleanArray> {
+    if of == Type::Double {
+        let holds = match comparison {
+            Comparison::Eq | Comparison::EqNullSafe => Ordering::is_eq,
+            Comparison::Lt => Ordering::is_lt,
+            Comparison::Le => Ordering::is_le,
+            Comparison::Gt => Ordering::is_gt,
+            Comparison::Ge => Ordering::is_ge,
+        };
+        return Ok(compare_doubles(left, right, holds));
+    }
+    Ok(match comparison {
+        Comparison::Eq | Comparison::EqNullSafe => cmp::eq(left, right),
+        Comparison::Lt => cmp::lt(left, right),
+        Comparison::Le => cmp::lt_eq(left, right),
+        Comparison::Gt => cmp::gt(left, right),
+        Comparison::Ge => cmp::gt_eq(left, right),
+    }?)
+}
+
+fn compare_doubles(left: &Value, right: &Value, holds: fn(Ordering) -> bool) -> BooleanArray {
+    let (left, right) = (left.get(), right.get());
+    let rows = common_length(left.0.len(), left.1, right.0.len(), right.1);
+    let nulls = common_nulls(rows, left, right);
+    let (lefts, rights) =
+        (left.0.as_primitive::<Float64Type>().values(), right.0.as_primitive::<Float64Type>().values());
+    let values = BooleanBuffer::collect_bool(rows, |row| {
+        holds(order(lefts[if left.1 { 0 } else { row }], rights[if right.1 { 0 } else { row }]))
+    });
+    BooleanArray::new(values, nulls)
+}
+
+/// Equal, or both null; never null itself.
+fn equal_null_safe(of: Type, left: &Value, right: &Value) -> Result<BooleanArray> {
+    if of != Type::Double {
+        return Ok(cmp::not_distinct(left, right)?);
+    }
+    let equal = is_true(&compare_doubles(left, right, Ordering::is_eq));
+    let (left, right) = (left.get(), right.get());
+    let both_null = BooleanBuffer::collect_bool(equal.len(), |row| {
+        left.0.is_null(if left.1 { 0 } else { row }) && right.0.is_null(if right.1 { 0 } else { row })
+    });
+    Ok(BooleanArray::new(&equal | &both_null, None))
+}

@@ -1,0 +1,13 @@
+//! A contract's expressions, compiled to a graph and evaluated a column at a time, with Spark's answers.
+//!
+//! Spark stops as soon as it knows a row's answer, so an overflow in what it did not look at is no error: the right side of
+//! `AND` after a false left one, a branch not taken, an argument after a null. A column kernel computes all rows, so whatever can
+//! fail is evaluated under a *selection*, the rows Spark would look at, and a failure outside of it is ignored.
+
+mod compile;
+mod evaluate;
+mod pattern;
+mod zone;
+
+pub(crate) use compile::{NodeId, Program};
+pub(crate) use evaluate::{Evaluation, is_false, is_true};

@@ -1,0 +1,11 @@
+//! The resolved contract as it travels in Spark's plan: generated from `proto/contract.proto`, where each field is explained.
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::doc_markdown,
+    clippy::use_self,
+    rustdoc::invalid_html_tags,
+    reason = "generated from proto/contract.proto, which holds the documentation"
+)]
+
+include!(concat!(env!("OUT_DIR"), "/downbeat.contract.v1.rs"));

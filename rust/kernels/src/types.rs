@@ -1,0 +1,86 @@
+//! The types of a contract, their names in Spark and their form in Arrow.
+
+use std::sync::Arc;
+
+use arrow::{
+    array::{
+        Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Date32Array, DurationMicrosecondArray, Float64Array,
+        Int32Array, Int64Array, StringArray, TimestampMicrosecondArray, new_null_array,
+    },
+    datatypes::{DataType, TimeUnit, TimestampMicrosecondType},
+};
+
+use crate::proto::{Literal, Type, literal::Value};
+
+/// The zone every clean timestamp carries.
+const UTC: &str = "UTC";
+
+/// The Arrow form of `of`. Unspecified is Null; [`declared`] has refused it before.
+pub(crate) fn arrow_type(of: Type) -> DataType {
+    match of {
+        Type::Unspecified => DataType::Null,
+        Type::Boolean => DataType::Boolean,
+        Type::Int => DataType::Int32,
+        Type::Bigint => DataType::Int64,
+        Type::Double => DataType::Float64,
+        Type::String => DataType::Utf8,
+        Type::Binary => DataType::Binary,
+        Type::Date => DataType::Date32,
+        Type::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some(UTC.into())),
+        Type::Interval => DataType::Duration(TimeUnit::Microsecond),
+    }
+}
+
+/// Whether an input of type `found` can be read as `of`. A timestamp's zone is only how it is shown, so any will do.
+pub(crate) fn accepts(of: Type, found: &DataType) -> bool {
+    match (of, found) {
+        (Type::Timestamp, DataType::Timestamp(TimeUnit::Microsecond, Some(_))) => true,
+        _ => arrow_type(of) == *found,
+    }
+}
+
+/// `values` (timestamps in microseconds) under the zone of clean columns.
+pub(crate) fn in_utc(values: &ArrayRef) -> ArrayRef {
+    match values.as_primitive_opt::<TimestampMicrosecondType>() {
+        Some(times) if times.timezone() != Some(UTC) => Arc::new(times.clone().with_timezone(UTC)),
+        _ => Arc::clone(values),
+    }
+}
+
+/// The type behind the number on the wire.
+pub(crate) fn declared(number: i32) -> Result<Type, String> {
+    match Type::try_from(number) {
+        Ok(Type::Unspecified) | Err(_) => Err(format!("type {number} is not set, or newer than this library")),
+        Ok(of) => Ok(of),
+    }
+}
+
+/// The literal as an array of one row, and its type.
+pub(crate) fn literal(literal: &Literal) -> Result<(Type, ArrayRef), String> {
+    let of = declared(literal.r#type)?;
+    let Some(value) = &literal.value else {
+        return Ok((of, new_null_array(&arrow_type(of), 1)));
+    };
+    let array: ArrayRef = match (of, value) {
+        (Type::Boolean, Value::Boolean(value)) => Arc::new(BooleanArray::from(vec![*value])),
+        (Type::Int | Type::Date, Value::Integer(value)) => {
+            let value = i32::try_from(*value).map_err(|_| format!("literal {value} is no {}", of.as_str_name()))?;
+            if of == Type::Int {
+                Arc::new(Int32Array::from(vec![value]))
+            } else {
+                Arc::new(Date32Array::from(vec![value]))
+            }
+        }
+        (Type::Bigint, Value::Integer(value)) => Arc::new(Int64Array::from(vec![*value])),
+        (Type::Timestamp, Value::Integer(value)) => {
+            Arc::new(TimestampMicrosecondArray::from(vec![*value]).with_timezone(UTC))
+        }
+        (Type::Interval, Value::Integer(value)) => Arc::new(DurationMicrosecondArray::from(vec![*value])),
+        (Type::Double, Value::Double(value)) => Arc::new(Float64Array::from(vec![*value])),
+        (Type::String, Value::String(value)) => Arc::new(StringArray::from(vec![value.as_str()])),
+        (Type::Binary, Value::Binary(value)) => Arc::new(BinaryArray::from(vec![value.as_slice()])),
+        _ => return Err(format!("a literal of type {} holds a value of another type: {value:?}", of.as_str_name())),
+    };
+    debug_assert_eq!(array.data_type(), &arrow_type(of));
+    Ok((of, array))
+}

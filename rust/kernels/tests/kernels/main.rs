@@ -1,0 +1,10 @@
+//! The kernels from outside, as the connector uses them.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails must panic, its helpers too")]
+
+mod building;
+/// What the listening contract makes of events, row by row.
+mod cleansing;
+/// Contracts and inputs that cannot be run say why.
+mod errors;
+/// Expressions against a slow evaluator that takes one row at a time.
+mod expressions;
