@@ -1,0 +1,227 @@
+//! The functions behind `dev.downbeat.spark.jni.Native`, where each is explained.
+
+use std::sync::Arc;
+
+use arrow::{array::StructArray, datatypes::DataType};
+use downbeat_flight::{Read, proto};
+use downbeat_kernels::Cleanser;
+use jni::{
+    Env, EnvUnowned, NativeMethod, jni_str,
+    objects::{JByteArray, JClass, JIntArray, JLongArray, JString},
+    strings::JNIStr,
+    sys::{jboolean, jint, jlong},
+};
+use prost::Message;
+
+use crate::{
+    batch::{BATCHES, Batch, Input, gather},
+    boundary::Throw,
+    client,
+    copied::{LAYOUT, REGIONS, Region},
+    error::{Error, Result},
+    handles::Handles,
+    reader::{DedupePlan, Plan, READERS, SharedReader},
+    spark_types::struct_json,
+};
+
+/// Changes with any function below, so that a jar never calls another version's library.
+const ABI_VERSION: jint = 1;
+
+/// Every cleanser the JVM has not closed yet.
+static CLEANSERS: Handles<Cleanser> = Handles::new("cleanser");
+
+/// Stands for "no time" where microseconds are passed.
+const NO_TIME: jlong = jlong::MIN;
+
+/// Declares the functions and the table that binds them, so that name, signature and function stand together.
+macro_rules! natives {
+    ($($name:literal $signature:literal => fn $function:ident($env:ident $(, $argument:ident: $type:ty)*) -> $result:ty $body:block)*) => {
+        /// Name, signature and address of each function.
+        pub(crate) fn methods() -> Vec<NativeMethod<'static>> {
+            vec![$({
+                const NAME: &JNIStr = jni_str!($name);
+                const SIGNATURE: &JNIStr = jni_str!($signature);
+                let address = $function as *mut std::ffi::c_void;
+                // SAFETY: the function is `extern "system"` with the environment, the class, and the arguments of the signature.
+                unsafe { NativeMethod::from_raw_parts(NAME, SIGNATURE, address) }
+            }),*]
+        }
+        $(
+            extern "system" fn $function<'local>(
+                mut unowned: EnvUnowned<'local>,
+                _class: JClass<'local>,
+                $($argument: $type),*
+            ) -> $result {
+                unowned.with_env(|$env: &mut Env<'local>| -> Result<$result> { $body }).resolve::<Throw>()
+            }
+        )*
+    };
+}
+
+natives! {
+    "abiVersion" "()I" => fn abi_version(_env) -> jint {
+        Ok(ABI_VERSION)
+    }
+
+    "liveBatches" "()J" => fn live_batches(_env) -> jlong {
+        Ok((BATCHES.live() + REGIONS.live()) as jlong)
+    }
+
+    "liveReaders" "()J" => fn live_readers(_env) -> jlong {
+        Ok(READERS.live() as jlong)
+    }
+
+    "world" "(Ljava/lang/String;)[B" => fn world(env, uris: JString<'local>) -> JByteArray<'local> {
+        let uris = uris.try_to_string(env)?;
+        let reply = client::connect(&uris)?.world()?;
+        Ok(env.byte_array_from_slice(&reply.encode_to_vec())?)
+    }
+
+    "offsets" "(Ljava/lang/String;Ljava/lang/String;Ljava/lang/String;J)[B" => fn offsets(
+        env, uris: JString<'local>, world: JString<'local>, stream: JString<'local>, at_us: jlong
+    ) -> JByteArray<'local> {
+        let (uris, world) = (uris.try_to_string(env)?, world.try_to_string(env)?);
+        let stream = stream.try_to_string(env)?;
+        let at_us = (at_us != NO_TIME).then_some(at_us);
+        let partitions = client::client(&uris, &world)?.offsets(&stream, at_us)?;
+        Ok(env.byte_array_from_slice(&proto::OffsetsReply { world, partitions }.encode_to_vec())?)
+    }
+
+    "schema" "(Ljava/lang/String;[B)Ljava/lang/String;" => fn schema(
+        env, uris: JString<'local>, range: JByteArray<'local>
+    ) -> JString<'local> {
+        let uris = uris.try_to_string(env)?;
+        let range = read_range(env, &range)?;
+        let schema = client::client(&uris, &range.world)?.schema(&range.stream, &range.columns)?;
+        Ok(env.new_string(struct_json(schema.fields())?.to_string())?)
+    }
+
+    "openReader" "(Ljava/lang/String;[BLjava/lang/String;Ljava/lang/String;JZ)J" => fn open_reader(
+        env, uris: JString<'local>, range: JByteArray<'local>, schema: JString<'local>, dedupe_key: JString<'local>,
+        dedupe_window_us: jlong, fail_on_data_loss: jboolean
+    ) -> jlong {
+        let uris = uris.try_to_string(env)?;
+        let range = read_range(env, &range)?;
+        let schema = schema.try_to_string(env)?;
+        let dedupe = match dedupe_key.is_null() {
+            true => None,
+            false => Some(DedupePlan { key: dedupe_key.try_to_string(env)?, window_us: dedupe_window_us, fail_on_data_loss }),
+        };
+        let (Some(partition), Some(from), Some(until)) = (range.partition, range.from, range.until) else {
+            return Err(Error::Call("a reader needs a partition and both ends of its range".into()));
+        };
+        let read = Read { stream: range.stream, partition, from, until: Some(until), columns: range.columns };
+        let client = client::client(&uris, &range.world)?;
+        Ok(READERS.insert(Arc::new(SharedReader::open(&client, Plan { read, until, schema, dedupe })?)))
+    }
+
+    "nextBatch" "(J[J)Z" => fn next_batch(env, reader: jlong, batch: JLongArray<'local>) -> jboolean {
+        match READERS.get(reader)?.next()? {
+            None => Ok(false),
+            Some(data) => give(env, data, &batch).map(|()| true),
+        }
+    }
+
+    "cancelReader" "(J)V" => fn cancel_reader(_env, reader: jlong) -> () {
+        READERS.get(reader)?.cancel();
+        Ok(())
+    }
+
+    "closeReader" "(J)V" => fn close_reader(_env, reader: jlong) -> () {
+        READERS.remove(reader).map(drop)
+    }
+
+    "closeBatch" "(J)V" => fn close_batch(_env, batch: jlong) -> () {
+        BATCHES.remove(batch).map(drop)
+    }
+
+    "openCleanser" "([B)J" => fn open_cleanser(env, contract: JByteArray<'local>) -> jlong {
+        let contract = env.convert_byte_array(&contract)?;
+        Ok(CLEANSERS.insert(Arc::new(Cleanser::new(&contract)?)))
+    }
+
+    "resultSchema" "(JZ)Ljava/lang/String;" => fn result_schema(env, cleanser: jlong, check_only: jboolean) -> JString<'local> {
+        let cleanser = CLEANSERS.get(cleanser)?;
+        let result = match check_only {
+            true => cleanser.check_type(),
+            false => cleanser.run_type(),
+        };
+        let DataType::Struct(fields) = result else {
+            return Err(Error::Call(format!("a cleanser's result is a struct, not {result}")));
+        };
+        Ok(env.new_string(struct_json(fields)?.to_string())?)
+    }
+
+    "cleanse" "(JZ[J[I[II[J)V" => fn cleanse(
+        env, cleanser: jlong, check_only: jboolean, batches: JLongArray<'local>, columns: JIntArray<'local>,
+        fields: JIntArray<'local>, rows: jint, result: JLongArray<'local>
+    ) -> () {
+        let cleanser = CLEANSERS.get(cleanser)?;
+        let count = batches.len(env)?;
+        let mut handles = vec![0; count];
+        batches.get_region(env, 0, &mut handles)?;
+        let (mut column_numbers, mut field_numbers) = (vec![0; count], vec![0; count]);
+        columns.get_region(env, 0, &mut column_numbers)?;
+        fields.get_region(env, 0, &mut field_numbers)?;
+        let inputs: Vec<Input> = handles
+            .iter()
+            .zip(&column_numbers)
+            .zip(&field_numbers)
+            .map(|((&batch, &column), &field)| Input { batch, column, field })
+            .collect();
+        let input = gather(&inputs, size(rows.into())?)?;
+        let output = match check_only {
+            true => cleanser.check(&input)?,
+            false => cleanser.run(&input)?,
+        };
+        give(env, output, &result)
+    }
+
+    "closeCleanser" "(J)V" => fn close_cleanser(_env, cleanser: jlong) -> () {
+        CLEANSERS.remove(cleanser).map(drop)
+    }
+
+    "openRegion" "(J[J)V" => fn open_region(env, bytes: jlong, region: JLongArray<'local>) -> () {
+        let memory = Arc::new(Region::new(size(bytes)?));
+        let address = memory.address();
+        Ok(region.set_region(env, 0, &[REGIONS.insert(memory), address])?)
+    }
+
+    "importRegion" "(JI[J[J)V" => fn import_region(
+        env, region: jlong, rows: jint, layout: JLongArray<'local>, batch: JLongArray<'local>
+    ) -> () {
+        let mut numbers = vec![0; layout.len(env)?];
+        layout.get_region(env, 0, &mut numbers)?;
+        if numbers.len() % LAYOUT != 0 {
+            return Err(Error::Call(format!("{} numbers are no layout", numbers.len())));
+        }
+        let data = REGIONS.remove(region)?.import(size(rows.into())?, &numbers)?;
+        give(env, data, &batch)
+    }
+
+    "closeRegion" "(J)V" => fn close_region(_env, region: jlong) -> () {
+        REGIONS.remove(region).map(drop)
+    }
+}
+
+/// Hands a batch to the JVM: its handle, the address of its C struct, its rows, the bytes of its buffers.
+fn give(env: &mut Env<'_>, data: StructArray, to: &JLongArray<'_>) -> Result<()> {
+    let batch = Arc::new(Batch::new(data));
+    let (address, rows, bytes) = (batch.address(), batch.rows() as jlong, batch.bytes() as jlong);
+    let handle = BATCHES.insert(batch);
+    let given = to.set_region(env, 0, &[handle, address, rows, bytes]);
+    if given.is_err() {
+        // Nobody will ever close what could not be handed over.
+        BATCHES.remove(handle)?;
+    }
+    Ok(given?)
+}
+
+fn read_range(env: &Env<'_>, bytes: &JByteArray<'_>) -> Result<proto::ReadRange> {
+    let bytes = env.convert_byte_array(bytes)?;
+    proto::ReadRange::decode(bytes.as_slice()).map_err(|cause| Error::Call(format!("not a ReadRange: {cause}")))
+}
+
+fn size(number: jlong) -> Result<usize> {
+    usize::try_from(number).map_err(|_| Error::Call(format!("{number} is no size")))
+}
