@@ -1,0 +1,92 @@
+package dev.downbeat.spark.jni;
+
+/**
+ * The functions of the native library.
+ *
+ * <p>A {@code long} that stands for a native value is a handle, never 0, which its owner gives back once; a second time, or
+ * any use after it, is a {@code DOWNBEAT_HANDLE_CLOSED}. Every function may be called from any thread, and throws {@link
+ * dev.downbeat.spark.DownbeatException} when it fails or panics. Messages are those of {@code proto/flight.proto} and {@code
+ * proto/contract.proto}, encoded.
+ *
+ * <p>A function that makes a batch writes {@link #BATCH_NUMBERS} numbers: its handle, the address of its C {@code
+ * ArrowArray} (valid until the handle is given back), its rows, and the bytes of its buffers.
+ */
+final class Native {
+  /** Changes with any function below. */
+  static final int ABI_VERSION = 1;
+
+  /** Handle, address, rows, bytes. */
+  static final int BATCH_NUMBERS = 4;
+
+  static {
+    NativeLibrary.load();
+  }
+
+  private Native() {}
+
+  static native int abiVersion();
+
+  /** Batches, and regions on their way to become one, that have not been given back. */
+  static native long liveBatches();
+
+  /** Readers that have not been given back. */
+  static native long liveReaders();
+
+  /** Connects to whatever is served at {@code uris} (comma-separated replicas); a {@code WorldReply}. */
+  static native byte[] world(String uris);
+
+  /** What is held of a stream, and the first offset at {@code atUs} unless that is {@link Long#MIN_VALUE}; an {@code OffsetsReply}. */
+  static native byte[] offsets(String uris, String world, String stream, long atUs);
+
+  /** The schema of a {@code ReadRange}'s columns, as Spark's JSON. */
+  static native String schema(String uris, byte[] readRange);
+
+  /**
+   * Starts to read a {@code ReadRange} with partition, both ends, columns and world. {@code schema} is the Spark JSON of those
+   * columns, which the first batch is compared with. With a {@code dedupeKey} (may be null) each batch has a boolean more.
+   */
+  static native long openReader(
+      String uris,
+      byte[] readRange,
+      String schema,
+      String dedupeKey,
+      long dedupeWindowUs,
+      boolean failOnDataLoss);
+
+  /** Writes the next batch, or returns false after the last. Blocks; {@link #cancelReader} wakes it. */
+  static native boolean nextBatch(long reader, long[] batch);
+
+  /** Makes a blocked {@link #nextBatch} fail soon. */
+  static native void cancelReader(long reader);
+
+  static native void closeReader(long reader);
+
+  static native void closeBatch(long batch);
+
+  /** Compiles a resolved {@code Contract}. */
+  static native long openCleanser(byte[] contract);
+
+  /** The type of a result, as Spark's JSON. */
+  static native String resultSchema(long cleanser, boolean checkOnly);
+
+  /**
+   * Runs a contract. Its input field {@code i} is column {@code columns[i]} of {@code batches[i]} (negative: the batch itself
+   * as a struct), or that column's field {@code fields[i]} unless it is negative.
+   */
+  static native void cleanse(
+      long cleanser, boolean checkOnly, long[] batches, int[] columns, int[] fields, int rows, long[] result);
+
+  static native void closeCleanser(long cleanser);
+
+  /** Zeroed memory for a batch to be written into; writes its handle and address. */
+  static native void openRegion(long bytes, long[] region);
+
+  /**
+   * Makes a region a batch, and gives the region back. {@code layout} has five numbers a column: its type in {@code
+   * contract.proto}, and the bytes at which its validity (negative: no nulls), its values or offsets, and its data begin, and
+   * how long the data is.
+   */
+  static native void importRegion(long region, int rows, long[] layout, long[] batch);
+
+  static native void closeRegion(long region);
+}

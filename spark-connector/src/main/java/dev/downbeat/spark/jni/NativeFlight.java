@@ -1,0 +1,36 @@
+package dev.downbeat.spark.jni;
+
+import com.google.protobuf.InvalidProtocolBufferException;
+import dev.downbeat.spark.proto.flight.OffsetsReply;
+import dev.downbeat.spark.proto.flight.ReadRange;
+import dev.downbeat.spark.proto.flight.WorldReply;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.StructType;
+
+/** What a Flight server says about its streams. Each call blocks, and throws what the server or the way to it refused. */
+public final class NativeFlight {
+  private NativeFlight() {}
+
+  /** Connects to whatever is served at {@code uris}, comma-separated replicas like {@code grpc://host:port}. */
+  public static WorldReply world(String uris) {
+    try {
+      return WorldReply.parseFrom(Native.world(uris));
+    } catch (InvalidProtocolBufferException impossible) {
+      throw new IllegalStateException(impossible);
+    }
+  }
+
+  /** What is held of each partition of a stream now. */
+  public static OffsetsReply offsets(String uris, String world, String stream) {
+    try {
+      return OffsetsReply.parseFrom(Native.offsets(uris, world, stream, Long.MIN_VALUE));
+    } catch (InvalidProtocolBufferException impossible) {
+      throw new IllegalStateException(impossible);
+    }
+  }
+
+  /** The schema of a stream, or of the range's columns in their order. */
+  public static StructType schema(String uris, ReadRange range) {
+    return (StructType) DataType.fromJson(Native.schema(uris, range.toByteArray()));
+  }
+}

@@ -1,0 +1,147 @@
+package dev.downbeat.spark.jni;
+
+import dev.downbeat.spark.proto.contract.Type;
+import org.apache.spark.sql.vectorized.ColumnVector;
+import org.apache.spark.sql.vectorized.ColumnarBatch;
+import org.apache.spark.unsafe.Platform;
+import org.apache.spark.unsafe.types.UTF8String;
+
+/**
+ * Copies Spark's own vectors into one region of native memory, laid out as Arrow would, so that the native library takes it
+ * over as it is.
+ */
+final class RegionWriter {
+  /** Numbers that describe a column to the native library. */
+  private static final int LAYOUT = 5;
+
+  /** The layout of a column without nulls. */
+  private static final long NO_NULLS = -1;
+
+  /** A column, or a field of one, which is null where the column is. */
+  private record Source(ColumnVector vector, ColumnVector parent) {
+    boolean isNullAt(int row) {
+      return vector.isNullAt(row) || (parent != null && parent.isNullAt(row));
+    }
+
+    boolean hasNull() {
+      return vector.hasNull() || (parent != null && parent.hasNull());
+    }
+  }
+
+  private RegionWriter() {}
+
+  /** Columns of a batch, or their fields, as the columns of a native batch. */
+  static NativeBatch copy(ColumnarBatch batch, int[] columns, int[] fields) {
+    Source[] sources = new Source[columns.length];
+    for (int i = 0; i < columns.length; i++) {
+      ColumnVector column = batch.column(columns[i]);
+      sources[i] = fields[i] == NativeCleanser.NO_FIELD
+          ? new Source(column, null)
+          : new Source(column.getChild(fields[i]), column);
+    }
+    int rows = batch.numRows();
+    long[] layout = new long[LAYOUT * sources.length];
+    long bytes = 0;
+    for (int i = 0; i < sources.length; i++) {
+      bytes = plan(sources[i], rows, layout, LAYOUT * i, bytes);
+    }
+    long[] region = new long[2];
+    Native.openRegion(bytes, region);
+    try {
+      for (int i = 0; i < sources.length; i++) {
+        write(sources[i], rows, layout, LAYOUT * i, region[1]);
+      }
+    } catch (RuntimeException | Error failed) {
+      Native.closeRegion(region[0]);
+      throw failed;
+    }
+    long[] numbers = new long[Native.BATCH_NUMBERS];
+    Native.importRegion(region[0], rows, layout, numbers);
+    return new NativeBatch(numbers);
+  }
+
+  /** Decides where a column's parts go, from {@code begin} on; returns where the next column begins. */
+  private static long plan(Source source, int rows, long[] layout, int at, long begin) {
+    Type type = NativeCleanser.typeOf(source.vector.dataType());
+    if (type == null) {
+      throw new UnsupportedOperationException(
+          "a native function does not read " + source.vector.dataType().catalogString());
+    }
+    layout[at] = type.getNumber();
+    layout[at + 1] = NO_NULLS;
+    if (source.hasNull()) {
+      layout[at + 1] = begin;
+      begin += aligned((rows + 7) / 8);
+    }
+    layout[at + 2] = begin;
+    switch (type) {
+      case BOOLEAN -> begin += aligned((rows + 7) / 8);
+      case INT, DATE -> begin += aligned(4L * rows);
+      case STRING, BINARY -> {
+        begin += aligned(4L * (rows + 1));
+        layout[at + 3] = begin;
+        for (int row = 0; row < rows; row++) {
+          if (!source.isNullAt(row)) {
+            layout[at + 4] += type == Type.STRING
+                ? source.vector.getUTF8String(row).numBytes()
+                : source.vector.getBinary(row).length;
+          }
+        }
+        // Offsets have 32 bits.
+        begin += aligned(Math.toIntExact(layout[at + 4]));
+      }
+      default -> begin += 8L * rows;
+    }
+    return begin;
+  }
+
+  private static void write(Source source, int rows, long[] layout, int at, long address) {
+    long validity = layout[at + 1] == NO_NULLS ? 0 : address + layout[at + 1];
+    long values = address + layout[at + 2];
+    long data = address + layout[at + 3];
+    ColumnVector vector = source.vector;
+    Type type = Type.forNumber((int) layout[at]);
+    int written = 0;
+    for (int row = 0; row < rows; row++) {
+      boolean present = validity == 0 || !source.isNullAt(row);
+      if (present) {
+        if (validity != 0) {
+          setBit(validity, row);
+        }
+        switch (type) {
+          case BOOLEAN -> {
+            if (vector.getBoolean(row)) {
+              setBit(values, row);
+            }
+          }
+          case INT, DATE -> Platform.putInt(null, values + 4L * row, vector.getInt(row));
+          case DOUBLE -> Platform.putDouble(null, values + 8L * row, vector.getDouble(row));
+          case STRING -> {
+            UTF8String text = vector.getUTF8String(row);
+            text.writeToMemory(null, data + written);
+            written += text.numBytes();
+          }
+          case BINARY -> {
+            byte[] bytes = vector.getBinary(row);
+            Platform.copyMemory(bytes, Platform.BYTE_ARRAY_OFFSET, null, data + written, bytes.length);
+            written += bytes.length;
+          }
+          default -> Platform.putLong(null, values + 8L * row, vector.getLong(row));
+        }
+      }
+      if (type == Type.STRING || type == Type.BINARY) {
+        Platform.putInt(null, values + 4L * (row + 1), written);
+      }
+    }
+  }
+
+  private static void setBit(long bits, int row) {
+    long at = bits + (row >> 3);
+    Platform.putByte(null, at, (byte) (Platform.getByte(null, at) | 1 << (row & 7)));
+  }
+
+  /** Every part begins where any type may be read. */
+  private static long aligned(long bytes) {
+    return (bytes + 7) & ~7;
+  }
+}

@@ -1,0 +1,52 @@
+package dev.downbeat.spark
+
+import org.apache.spark.sql.SparkSessionExtensions
+import org.apache.spark.sql.catalyst.FunctionIdentifier
+import org.apache.spark.sql.catalyst.expressions.{Expression, ExpressionInfo}
+
+import dev.downbeat.spark.functions.{NativeFunction, ResolveContracts, UnresolvedCall}
+import dev.downbeat.spark.plan.{LiftNativeCalls, NativeStrategy, PickColumns}
+
+/** `spark.sql.extensions=dev.downbeat.spark.DownbeatExtensions`: the SQL functions, and the rules that run them as
+  * columns.
+  *
+  * In the order in which they act on a query:
+  *
+  *   1. the parser's function name becomes an [[UnresolvedCall]];
+  *   1. once its arguments are resolved, [[ResolveContracts]] reads the contract and makes it a
+  *      [[dev.downbeat.spark.functions.NativeCall]];
+  *   1. after analysis, [[LiftNativeCalls]] lifts calls into a logical node of their own, below the operator that uses
+  *      them, so that the optimizer neither duplicates them nor pushes them into a filter;
+  *   1. [[NativeStrategy]] plans that node as a columnar operator;
+  *   1. before Spark puts in its transitions between rows and columns, [[PickColumns]] makes a projection that only
+  *      picks columns below it a columnar one.
+  */
+final class DownbeatExtensions extends (SparkSessionExtensions => Unit) {
+  override def apply(extensions: SparkSessionExtensions): Unit = {
+    NativeFunction.all.foreach { function =>
+      val info = describe(function)
+      val build = (arguments: Seq[Expression]) => UnresolvedCall(function, arguments): Expression
+      extensions.injectFunction((FunctionIdentifier(function.name), info, build))
+    }
+    extensions.injectResolutionRule(new ResolveContracts(_))
+    extensions.injectPostHocResolutionRule(_ => LiftNativeCalls)
+    extensions.injectPlannerStrategy(_ => NativeStrategy)
+    extensions.injectColumnar(_ => PickColumns)
+  }
+
+  /** What DESCRIBE FUNCTION shows. */
+  private def describe(function: NativeFunction): ExpressionInfo =
+    new ExpressionInfo(
+      classOf[UnresolvedCall].getName,
+      null,
+      function.name,
+      function.usage,
+      "",
+      "",
+      "",
+      "",
+      "0.1.0",
+      "",
+      ""
+    )
+}

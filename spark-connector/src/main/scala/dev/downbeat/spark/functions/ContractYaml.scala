@@ -1,0 +1,228 @@
+package dev.downbeat.spark.functions
+
+import java.io.StringReader
+
+import scala.collection.immutable.ListMap
+import scala.jdk.CollectionConverters._
+
+import org.yaml.snakeyaml.{LoaderOptions, Yaml}
+import org.yaml.snakeyaml.error.{MarkedYAMLException, YAMLException}
+import org.yaml.snakeyaml.nodes.{MappingNode, Node, ScalarNode, SequenceNode, Tag}
+
+import dev.downbeat.spark.{Errors, Words}
+
+/** A contract as it is written. */
+private[functions] final case class ContractSpec(columns: Seq[ColumnSpec], rules: Seq[RuleSpec])
+
+private[functions] final case class ColumnSpec(
+    name: String,
+    where: String,
+    from: String,
+    normaliser: Option[NormaliserSpec],
+    required: Option[Required],
+    min: Option[Sql],
+    max: Option[Sql],
+    default: Option[String]
+)
+
+/** When a column must have a value. */
+private[functions] sealed trait Required
+
+private[functions] object Required {
+  case object Always extends Required
+  final case class When(condition: Sql) extends Required
+}
+
+private[functions] final case class RuleSpec(name: String, where: String, expect: Sql, when: Option[Sql], warn: Boolean)
+
+/** A piece of Spark SQL, and where it stands. */
+private[functions] final case class Sql(text: String, where: String)
+
+private[functions] sealed trait NormaliserSpec
+
+private[functions] object NormaliserSpec {
+  case object Uuid extends NormaliserSpec
+  case object Timestamp extends NormaliserSpec
+  final case class Text(maxLength: Option[Int]) extends NormaliserSpec
+  final case class OneOf(values: Seq[String], aliases: ListMap[String, String]) extends NormaliserSpec
+  case object Country extends NormaliserSpec
+  case object Platform extends NormaliserSpec
+  case object AppVersion extends NormaliserSpec
+  final case class UriId(prefix: String) extends NormaliserSpec
+  case object DecimalInteger extends NormaliserSpec
+  case object HexId extends NormaliserSpec
+}
+
+/** Reads a contract's YAML (JSON is YAML too) and refuses what is not in it for a reason: each error says where, in
+  * which field, and which word was probably meant.
+  */
+private[functions] object ContractYaml {
+  private val topKeys = Seq("version", "columns", "rules")
+  private val columnKeys =
+    Seq("from", "normalise", "required", "min", "max", "values", "aliases", "prefix", "max_length", "default")
+  private val ruleKeys = Seq("name", "expect", "when", "severity", "description")
+  private val normalisers = Seq(
+    "uuid",
+    "timestamp",
+    "text",
+    "one_of",
+    "country",
+    "platform",
+    "app_version",
+    "uri_id",
+    "integer",
+    "hex_id"
+  )
+
+  /** Keys that belong to one normaliser. */
+  private val keyOf = Map("values" -> "one_of", "aliases" -> "one_of", "prefix" -> "uri_id", "max_length" -> "text")
+
+  def parse(file: String, text: String): ContractSpec = new Parser(file).contract(text)
+
+  private final class Parser(file: String) {
+    def contract(text: String): ContractSpec = {
+      val root =
+        try new Yaml(new LoaderOptions()).compose(new StringReader(text))
+        catch {
+          case cause: MarkedYAMLException =>
+            throw Errors.contractInvalid(s"$file line ${cause.getProblemMark.getLine + 1}", cause.getProblem)
+          case cause: YAMLException => throw Errors.contractInvalid(file, cause.getMessage)
+        }
+      if (root == null) throw Errors.contractInvalid(file, "it is empty; begin with version: 1 and columns")
+      val top = mapping(root, "the contract", Some(topKeys))
+      val version = scalar(top.getOrElse("version", throw missing(root, "the contract", "version: 1")), "version")
+      if (version != "1") throw invalid(top("version"), "version", s"this release reads version 1, not $version")
+      val columns = mapping(top.getOrElse("columns", throw missing(root, "the contract", "columns")), "columns", None)
+      if (columns.isEmpty) throw invalid(top("columns"), "columns", "there are none")
+      val rules = top.get("rules").toSeq.flatMap(sequence(_, "rules")).map(rule)
+      rules.groupBy(_.name).values.find(_.size > 1).foreach { twice =>
+        throw Errors.contractInvalid(twice.last.where, s"there are two rules '${twice.head.name}'")
+      }
+      ContractSpec(columns.toSeq.map { case (name, node) => column(name, node) }, rules)
+    }
+
+    private def column(name: String, node: Node): ColumnSpec = {
+      val where = s"columns.$name"
+      val keys = mapping(node, where, Some(columnKeys))
+      def text(key: String): Option[String] = keys.get(key).map(scalar(_, s"$where.$key"))
+      def sql(key: String): Option[Sql] = text(key).map(Sql(_, at(keys(key), s"$where.$key")))
+      val normalise = text("normalise")
+      normalise.filterNot(normalisers.contains).foreach { word =>
+        throw invalid(
+          keys("normalise"),
+          s"$where.normalise",
+          s"there is no '$word'; ${Words.advice(word, normalisers)}"
+        )
+      }
+      keyOf.foreach { case (key, owner) =>
+        if (keys.contains(key) && !normalise.contains(owner)) {
+          throw invalid(keys(key), s"$where.$key", s"it belongs to normalise: $owner")
+        }
+      }
+      val required = keys.get("required").flatMap {
+        case flag: ScalarNode if flag.getTag == Tag.BOOL =>
+          Option.when(flag.getValue.equalsIgnoreCase("true"))(Required.Always)
+        case _ => sql("required").map(Required.When)
+      }
+      ColumnSpec(
+        name,
+        at(node, where),
+        text("from").getOrElse(throw missing(node, where, s"from: $name")),
+        normalise.map(normaliser(_, node, where, keys)),
+        required,
+        sql("min"),
+        sql("max"),
+        text("default")
+      )
+    }
+
+    private def normaliser(word: String, node: Node, where: String, keys: ListMap[String, Node]): NormaliserSpec =
+      word match {
+        case "uuid"      => NormaliserSpec.Uuid
+        case "timestamp" => NormaliserSpec.Timestamp
+        case "text" =>
+          NormaliserSpec.Text(keys.get("max_length").map { length =>
+            scalar(length, s"$where.max_length").toIntOption
+              .filter(_ > 0)
+              .getOrElse(throw invalid(length, s"$where.max_length", "write a number of characters above 0"))
+          })
+        case "one_of" =>
+          val list = keys.getOrElse("values", throw missing(node, where, "values: [...]"))
+          val values = sequence(list, s"$where.values").map(scalar(_, s"$where.values"))
+          if (values.isEmpty) throw invalid(list, s"$where.values", "there are none")
+          val aliases =
+            keys.get("aliases").map(mapping(_, s"$where.aliases", None)).getOrElse(ListMap.empty[String, Node])
+          NormaliserSpec.OneOf(
+            values,
+            aliases.map { case (alias, target) =>
+              val value = scalar(target, s"$where.aliases.$alias")
+              if (!values.contains(value)) {
+                val what = s"'$value' is not one of the values; ${Words.advice(value, values)}"
+                throw invalid(target, s"$where.aliases.$alias", what)
+              }
+              alias -> value
+            }
+          )
+        case "country"     => NormaliserSpec.Country
+        case "platform"    => NormaliserSpec.Platform
+        case "app_version" => NormaliserSpec.AppVersion
+        case "uri_id" =>
+          val prefix = keys.getOrElse("prefix", throw missing(node, where, "prefix: \"downbeat:track:\""))
+          NormaliserSpec.UriId(scalar(prefix, s"$where.prefix"))
+        case "integer" => NormaliserSpec.DecimalInteger
+        case "hex_id"  => NormaliserSpec.HexId
+      }
+
+    private def rule(node: Node): RuleSpec = {
+      val keys = mapping(node, "rules", Some(ruleKeys))
+      val name = scalar(keys.getOrElse("name", throw missing(node, "rules", "name")), "rules.name")
+      val where = s"rules.$name"
+      def sql(key: String): Option[Sql] =
+        keys.get(key).map(value => Sql(scalar(value, s"$where.$key"), at(value, s"$where.$key")))
+      val severity = keys.get("severity").map(value => value -> scalar(value, s"$where.severity"))
+      severity.foreach { case (value, word) =>
+        val words = Seq("error", "warn")
+        if (!words.contains(word)) {
+          throw invalid(value, s"$where.severity", s"there is no '$word'; ${Words.advice(word, words)}")
+        }
+      }
+      RuleSpec(
+        name,
+        at(node, where),
+        sql("expect").getOrElse(throw missing(node, where, "expect, a condition in Spark SQL")),
+        sql("when"),
+        severity.exists(_._2 == "warn")
+      )
+    }
+
+    private def mapping(node: Node, field: String, valid: Option[Seq[String]]): ListMap[String, Node] = node match {
+      case map: MappingNode =>
+        map.getValue.asScala.foldLeft(ListMap.empty[String, Node]) { (keys, entry) =>
+          val key = scalar(entry.getKeyNode, field)
+          if (keys.contains(key)) throw invalid(entry.getKeyNode, field, s"'$key' is there twice")
+          valid.filterNot(_.contains(key)).foreach { words =>
+            throw invalid(entry.getKeyNode, field, s"there is no key '$key'; ${Words.advice(key, words)}")
+          }
+          keys.updated(key, entry.getValueNode)
+        }
+      case other => throw invalid(other, field, "write keys and values")
+    }
+
+    private def sequence(node: Node, field: String): Seq[Node] = node match {
+      case list: SequenceNode => list.getValue.asScala.toSeq
+      case other              => throw invalid(other, field, "write a list")
+    }
+
+    private def scalar(node: Node, field: String): String = node match {
+      case scalar: ScalarNode if scalar.getTag != Tag.NULL => scalar.getValue
+      case other                                           => throw invalid(other, field, "write a single value")
+    }
+
+    private def missing(node: Node, field: String, what: String): Throwable = invalid(node, field, s"it lacks $what")
+
+    private def invalid(node: Node, field: String, what: String): Throwable =
+      Errors.contractInvalid(at(node, field), what)
+
+    private def at(node: Node, field: String): String = s"$file line ${node.getStartMark.getLine + 1}, $field"
+  }
+}

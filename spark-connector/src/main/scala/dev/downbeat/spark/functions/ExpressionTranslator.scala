@@ -1,0 +1,126 @@
+package dev.downbeat.spark.functions
+
+import com.google.protobuf.ByteString
+import org.apache.spark.sql.catalyst.expressions._
+import org.apache.spark.sql.types._
+import org.apache.spark.unsafe.types.UTF8String
+
+import dev.downbeat.spark.Errors
+import dev.downbeat.spark.jni.NativeCleanser
+import dev.downbeat.spark.proto.contract.{Call, Expr, Function, Type}
+import dev.downbeat.spark.proto.{contract => proto}
+
+/** Turns an expression that Spark has resolved over the clean columns into the one the kernels run, or refuses it with
+  * its text and position. Nothing is approximated: what is not in this file is not run.
+  */
+private[functions] final class ExpressionTranslator(clean: Seq[Attribute]) {
+  private val columns = clean.map(_.exprId).zipWithIndex.toMap
+
+  def translate(expression: Expression, where: String): Expr = {
+    def refuse(part: Expression): Nothing = {
+      val position = part.origin.startPosition.map(start => s" at character ${start + 1}").getOrElse("")
+      throw Errors.contractUnsupported(
+        s"$where: the kernels do not run '${part.sql}'$position; they run ${ExpressionTranslator.supported}"
+      )
+    }
+
+    def call(of: Expression, function: Function, arguments: Expression*): Expr = {
+      val built = Call.newBuilder().setFunction(function)
+      arguments.foreach(argument => built.addArguments(expr(argument)))
+      Expr.newBuilder().setType(typeOf(of)).setCall(built).build()
+    }
+
+    def typeOf(part: Expression): Type = ExpressionTranslator.typeOf(part.dataType).getOrElse(refuse(part))
+
+    def number(part: Expression): Boolean = Seq(IntegerType, LongType, DoubleType).contains(part.dataType)
+
+    /** Conjunctions nest to the left; one flat list keeps long ones from nesting too deep. */
+    def flat(part: Expression, split: PartialFunction[Expression, Seq[Expression]]): Seq[Expression] =
+      split.lift(part).map(_.flatMap(flat(_, split))).getOrElse(Seq(part))
+
+    def expr(part: Expression): Expr = part match {
+      case attribute: Attribute =>
+        val index = columns.getOrElse(attribute.exprId, refuse(part))
+        Expr.newBuilder().setType(typeOf(part)).setColumn(index).build()
+      case value: Literal =>
+        val literal = ExpressionTranslator.literal(value).getOrElse(refuse(part))
+        Expr.newBuilder().setType(literal.getType).setLiteral(literal).build()
+      case Alias(child, _)      => expr(child)
+      case and: And             => call(and, Function.AND, flat(and, { case And(left, right) => Seq(left, right) }): _*)
+      case or: Or               => call(or, Function.OR, flat(or, { case Or(left, right) => Seq(left, right) }): _*)
+      case Not(child)           => call(part, Function.NOT, child)
+      case IsNull(child)        => call(part, Function.IS_NULL, child)
+      case IsNotNull(child)     => call(part, Function.IS_NOT_NULL, child)
+      case EqualTo(left, right) => call(part, Function.EQ, left, right)
+      case EqualNullSafe(left, right)                                  => call(part, Function.EQ_NULL_SAFE, left, right)
+      case LessThan(left, right)                                       => call(part, Function.LT, left, right)
+      case LessThanOrEqual(left, right)                                => call(part, Function.LE, left, right)
+      case GreaterThan(left, right)                                    => call(part, Function.GT, left, right)
+      case GreaterThanOrEqual(left, right)                             => call(part, Function.GE, left, right)
+      case In(value, list)                                             => call(part, Function.IN, value +: list: _*)
+      case Add(left, right, context) if number(part) && plain(context) => call(part, Function.ADD, left, right)
+      case Subtract(left, right, context) if number(part) && plain(context) =>
+        call(part, Function.SUBTRACT, left, right)
+      case Multiply(left, right, context) if number(part) && plain(context) =>
+        call(part, Function.MULTIPLY, left, right)
+      case TimestampAddInterval(time, interval, _) if time.dataType == TimestampType =>
+        call(part, Function.TIMESTAMP_ADD, time, interval)
+      case Coalesce(children)     => call(part, Function.COALESCE, children: _*)
+      case If(condition, yes, no) => call(part, Function.IF, condition, yes, no)
+      case CaseWhen(branches, otherwise) =>
+        call(part, Function.CASE_WHEN, branches.flatMap { case (when, value) => Seq(when, value) } ++ otherwise: _*)
+      case Like(text, pattern: Literal, '\\')                      => call(part, Function.LIKE, text, pattern)
+      case RLike(text, pattern: Literal)                           => call(part, Function.RLIKE, text, pattern)
+      case Length(text) if text.dataType == StringType             => call(part, Function.LENGTH, text)
+      case Lower(text)                                             => call(part, Function.LOWER, text)
+      case Upper(text)                                             => call(part, Function.UPPER, text)
+      case StringTrim(text, None)                                  => call(part, Function.TRIM, text)
+      case StartsWith(text, prefix) if text.dataType == StringType => call(part, Function.STARTS_WITH, text, prefix)
+      case EndsWith(text, suffix) if text.dataType == StringType   => call(part, Function.ENDS_WITH, text, suffix)
+      case Contains(text, inner) if text.dataType == StringType    => call(part, Function.CONTAINS, text, inner)
+      case Cast(child, to, _, _) if child.dataType == to           => expr(child)
+      case Cast(child, to, _, _) if ExpressionTranslator.widens(child.dataType, to) => call(part, Function.CAST, child)
+      case other                                                                    => refuse(other)
+    }
+
+    expr(expression)
+  }
+
+  /** The session's own arithmetic, as opposed to that of `try_add` and its like. */
+  private def plain(context: NumericEvalContext): Boolean = context.evalMode != EvalMode.TRY
+}
+
+private[functions] object ExpressionTranslator {
+  private val supported =
+    "comparisons, AND, OR, NOT, IN, BETWEEN, IS NULL, +, -, *, COALESCE, IF, CASE, LIKE and RLIKE with a " +
+      "constant pattern, length, lower, upper, trim, startswith, endswith, contains, widening casts, and timestamps plus or " +
+      "minus day-time intervals"
+
+  /** A constant, if the kernels have its type. */
+  def literal(value: Literal): Option[proto.Literal] = typeOf(value.dataType).flatMap { of =>
+    val built = proto.Literal.newBuilder().setType(of)
+    Option(value.value)
+      .map {
+        case flag: Boolean      => Some(built.setBoolean(flag))
+        case number: Int        => Some(built.setInteger(number))
+        case number: Long       => Some(built.setInteger(number))
+        case number: Double     => Some(built.setDouble(number))
+        case text: UTF8String   => Some(built.setString(text.toString))
+        case bytes: Array[Byte] => Some(built.setBinary(ByteString.copyFrom(bytes)))
+        case _                  => None
+      }
+      .getOrElse(Some(built))
+      .map(_.build())
+  }
+
+  private def typeOf(of: DataType): Option[Type] = of match {
+    case _: DayTimeIntervalType                 => Some(Type.INTERVAL)
+    case text: StringType if text != StringType => None // another collation compares otherwise
+    case other                                  => Option(NativeCleanser.typeOf(other))
+  }
+
+  private def widens(from: DataType, to: DataType): Boolean = (from, to) match {
+    case (IntegerType, LongType | DoubleType) | (LongType, DoubleType) => true
+    case _                                                             => false
+  }
+}

@@ -1,0 +1,16 @@
+package dev.downbeat.spark.source
+
+import org.apache.spark.sql.connector.read.{Batch, InputPartition, PartitionReaderFactory}
+import org.apache.spark.sql.types.StructType
+
+/** A bounded reading: the rows that are there when it is planned, or those the options name. */
+private[source] final class FlightBatch(server: FlightServer, schema: StructType) extends Batch {
+  override lazy val planInputPartitions: Array[InputPartition] = {
+    val held = server.held()
+    val start = server.resolve("startingOffsets", server.options.starting.getOrElse(Position.Earliest), held)
+    val end = server.resolve("endingOffsets", server.options.ending, held)
+    server.slices(start, end).toArray
+  }
+
+  override def createReaderFactory(): PartitionReaderFactory = new FlightReaderFactory(server.options, schema)
+}

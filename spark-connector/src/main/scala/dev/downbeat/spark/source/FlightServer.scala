@@ -1,0 +1,111 @@
+package dev.downbeat.spark.source
+
+import scala.collection.immutable.SortedMap
+import scala.jdk.CollectionConverters._
+
+import org.apache.spark.internal.Logging
+import org.apache.spark.sql.types.{BooleanType, StructType}
+
+import dev.downbeat.spark.{Errors, Words}
+import dev.downbeat.spark.jni.NativeFlight
+import dev.downbeat.spark.proto.flight.ReadRange
+
+/** Which rows of a partition can be read: `[earliest, latest)`. */
+private[source] final case class Held(earliest: Long, latest: Long)
+
+/** One stream of the world that was served when the connection was made; a server that has changed its world since is
+  * refused by each call.
+  */
+private[source] final class FlightServer(val options: FlightOptions) extends Logging {
+  import options.{stream, uris}
+
+  val world: String = NativeFlight.world(uris).getWorld
+
+  /** The columns to read. */
+  def schema(): StructType = {
+    val columns = columnsOf(options.columns.getOrElse(Nil))
+    options.dedupe.fold(columns) { dedupe =>
+      val all = columnsOf(Nil).fieldNames.toSeq
+      def invalid(reason: String): Throwable = Errors.optionInvalid("dedupe.key", dedupe.key, reason)
+      if (!all.contains(dedupe.key)) throw invalid(s"'$stream' has no such column; ${Words.advice(dedupe.key, all)}")
+      if (!all.contains("arrived_at")) throw invalid(s"'$stream' has no column 'arrived_at' to measure the window by")
+      if (columns.fieldNames.contains(FlightOptions.Duplicate)) {
+        throw invalid(
+          s"it adds a column '${FlightOptions.Duplicate}', which '$stream' has; leave that out by the option columns"
+        )
+      }
+      columns.add(FlightOptions.Duplicate, BooleanType, nullable = false)
+    }
+  }
+
+  private def columnsOf(names: Seq[String]): StructType = NativeFlight.schema(
+    uris,
+    ReadRange.newBuilder().setStream(stream).setWorld(world).addAllColumns(names.asJava).build()
+  )
+
+  def held(): SortedMap[Int, Held] = SortedMap.from(
+    NativeFlight
+      .offsets(uris, world, stream)
+      .getPartitionsList
+      .asScala
+      .map(partition => partition.getPartition -> Held(partition.getEarliest, partition.getLatest))
+  )
+
+  def offset(next: SortedMap[Int, Long]): FlightOffset = FlightOffset(world, stream, next)
+
+  /** Turns a position into rows, which must be among those held. */
+  def resolve(option: String, position: Position, held: SortedMap[Int, Held]): FlightOffset = position match {
+    case Position.Earliest => offset(held.map { case (partition, rows) => partition -> rows.earliest })
+    case Position.Latest   => offset(held.map { case (partition, rows) => partition -> rows.latest })
+    case Position.Rows(wanted) =>
+      if (wanted.keySet != held.keySet) {
+        throw Errors.optionInvalid(
+          option,
+          wanted.toSeq.sorted.map { case (partition, row) => s"$partition:$row" }.mkString(","),
+          s"the partitions of '$stream' are ${held.keys.mkString(", ")}; name a row for each (-2 is earliest, -1 latest)"
+        )
+      }
+      offset(held.map { case (partition, rows) =>
+        partition -> (wanted(partition) match {
+          case Position.EarliestRow                              => rows.earliest
+          case Position.LatestRow                                => rows.latest
+          case row if row >= rows.earliest && row <= rows.latest => row
+          case row =>
+            lost(s"$option wants row $row of $stream partition $partition, ${rowsHeld(rows)}")
+            math.min(math.max(row, rows.earliest), rows.latest)
+        })
+      })
+  }
+
+  /** Refuses offsets of another world, or of other partitions than there are. */
+  def check(offset: FlightOffset, held: SortedMap[Int, Held]): Unit = {
+    if (offset.world != world) throw Errors.checkpointOfOtherWorld(offset.world, uris, world)
+    if (offset.next.keySet != held.keySet) {
+      throw Errors.offsetsInvalid(offset.json, s"the partitions of '$stream' are ${held.keys.mkString(", ")}")
+    }
+  }
+
+  /** The slices of `[start, end)` that are held. What is not is an error, or logged and left out. */
+  def slices(start: FlightOffset, end: FlightOffset): Seq[Slice] = {
+    val rows = held()
+    check(start, rows)
+    check(end, rows)
+    rows.toSeq.flatMap { case (partition, held) =>
+      val (from, until) = (start.next(partition), end.next(partition))
+      if (from < until && (from < held.earliest || until > held.latest)) {
+        lost(s"Rows $from to $until of $stream partition $partition are wanted, ${rowsHeld(held)}")
+      }
+      val slice = Slice(world, partition, math.max(from, held.earliest), math.min(until, held.latest))
+      Option.when(slice.from < slice.until)(slice)
+    }
+  }
+
+  /** Says that rows are missing: an error unless the option `failOnDataLoss` is false. */
+  def lost(what: String): Unit =
+    if (options.failOnDataLoss) throw Errors.dataLoss(what)
+    else logWarning(s"$what; going on because failOnDataLoss is false")
+
+  override def toString: String = s"Flight[$stream of world $world at $uris]"
+
+  private def rowsHeld(held: Held): String = s"$uris has rows ${held.earliest} to ${held.latest}"
+}
