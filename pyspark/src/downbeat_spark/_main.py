@@ -1,0 +1,32 @@
+"""How a job ends: its answer as the exit code, or one line on stderr and exit code 2."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+import warnings
+from collections.abc import Callable
+
+from downbeat_spark.errors import DownbeatError
+
+#: The job could not do its work. 1 is left to jobs that did it and found something wrong.
+FAILED = 2
+
+
+def run(job: Callable[[], int]) -> int:
+    """Run a job and return its exit code.
+
+    A `DownbeatError` is told in one line; anything else is a defect, told with its traceback.
+    """
+    # PySpark says so whenever a session makes a DataFrame, whether pandas is used or not; nothing here uses it.
+    warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
+    # Prints every refused plan with its stack before the job can say what is wrong.
+    logging.getLogger("DataFrameQueryContextLogger").setLevel(logging.CRITICAL)
+    try:
+        return job()
+    except DownbeatError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201 (this is where errors are told)
+    except Exception:
+        traceback.print_exc()
+    return FAILED

@@ -1,0 +1,409 @@
+"""Proves a lake right: compares it, row by row and value by value, with the log and with the truth about it.
+
+For every row of the log up to the last batch that is in all tables, at the versions that the tables had then:
+
+- `raw_events` is the stream `events`, row for row, in all columns;
+- a row stands in `events` if the truth says it is clean, with all its true values, repaired where it was torn;
+- it stands in `quarantine` if the truth has a fault that must be refused, under a rule that fits that fault;
+- it stands in neither if the truth says it is a duplicate;
+- tiles add up to what they summarise.
+
+The joins run in Spark; only counts, and the first example of each difference, come to the driver.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from typing import Any
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from downbeat_spark import _main, session, tables, world
+from downbeat_spark.errors import Refused
+from downbeat_spark.ingest import append, say
+from downbeat_spark.lake import Lake, Offsets
+from downbeat_spark.versions import Cut, last_cut
+
+KEY = ["partition", "offset"]
+
+#: The contract's own checks end in one of these; other rules have names of their own and may only warn.
+CHECKS = ("required", "valid", "known", "range")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault of the log: which rows of the truth are judged by it, and which rows the lake took for faulty."""
+
+    name: str
+    judged: str
+    found: str
+
+
+def _any(array: str, *names: str) -> str:
+    return f"arrays_overlap({array}, array({', '.join(repr(name) for name in names)}))"
+
+
+def _ends(suffix: str) -> str:
+    return f"exists(violations, rule -> endswith(rule, '{suffix}'))"
+
+
+#: Which rules fit a fault that must be refused.
+REFUSED = {
+    "clock_skew": _any("violations", "event_time_range"),
+    "missing_field": _ends("_required"),
+    "bad_duration": _any("violations", "ms_played_range"),
+    "unknown_type": _any("violations", "event_type_known"),
+    "bad_id": _ends("_valid"),
+    "garbage": "size(violations) > 0",
+}
+
+#: Which columns a fault that must be repaired is repaired in.
+REPAIRED = {
+    "ts_format": ("event_time",),
+    "dirty_text": ("playlist_name", "context", "reason_start", "reason_end", "app_version"),
+    "country_alias": ("country",),
+    "platform_alias": ("platform",),
+}
+
+
+def _judged(refused: str) -> str:
+    """Rows that a fault to be refused is judged by: those with any such fault.
+
+    Torn rows break rules of every kind, so what was taken for garbage can't be told from other faults: garbage is judged
+    by its own rows alone.
+    """
+    own = " AND array_contains(faults, 'garbage')" if refused == "garbage" else ""
+    return f"expected = 'quarantine'{own}"
+
+
+FAULTS = (
+    Fault("duplicate", "true", "in_raw AND NOT in_events AND NOT in_quarantine"),
+    Fault("late", "expected = 'events'", "in_events AND late"),
+    *(Fault(name, "expected = 'events'", f"in_events AND {_any('repairs', *of)}") for name, of in REPAIRED.items()),
+    *(Fault(name, _judged(name), f"in_quarantine AND {rule}") for name, rule in REFUSED.items()),
+    Fault("orphan_track", "expected = 'events'", "in_events AND orphan"),
+)
+
+
+@dataclass
+class Result:
+    """What a comparison found."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    by_rule: dict[str, int] = field(default_factory=dict)
+    faults: list[tuple[str, int, int, int]] = field(default_factory=list)
+    differences: list[str] = field(default_factory=list)
+
+    def differ(self, what: str) -> None:
+        """Note a difference."""
+        self.differences.append(what)
+
+    def check(self, frame: DataFrame, checks: Mapping[str, Column], *, example: Sequence[str]) -> None:
+        """Count the rows of `frame` that meet each condition; each is a difference, told with its first example."""
+        aggregates = []
+        for number, condition in enumerate(checks.values()):
+            wrong = F.coalesce(condition, F.lit(False))
+            aggregates += [
+                F.count_if(wrong).alias(f"rows{number}"),
+                F.min(F.when(wrong, F.struct(*example))).alias(f"example{number}"),
+            ]
+        found = frame.agg(*aggregates).collect()[0]
+        for number, what in enumerate(checks):
+            if found[f"rows{number}"]:
+                first = ", ".join(f"{name} {value}" for name, value in found[f"example{number}"].asDict().items())
+                self.differ(f"{what}: {found[f'rows{number}']:,} (first: {first})")
+
+
+def compare_raw(result: Result, *, produced: DataFrame, raw: DataFrame) -> None:
+    """Compare the log's own rows with `raw_events`; both have the raw columns."""
+    rest = [name for name in tables.RAW.names if name not in KEY]
+    ours = raw.select(*KEY, F.struct(*rest).alias("ours"))
+    both = produced.select(*KEY, F.struct(*rest).alias("theirs")).join(ours, KEY, "full")
+    result.check(
+        both,
+        {
+            "rows of the log that raw_events lacks": F.col("ours").isNull(),
+            "rows in raw_events that the log lacks": F.col("theirs").isNull(),
+            **{
+                f"rows in raw_events whose {name} differs from the log": F.col("ours").isNotNull()
+                & F.col("theirs").isNotNull()
+                & ~F.col(f"ours.{name}").eqNullSafe(F.col(f"theirs.{name}"))
+                for name in rest
+            },
+        },
+        example=KEY,
+    )
+
+
+def verdicts(*, truth: DataFrame, raw: DataFrame, events: DataFrame, quarantine: DataFrame) -> DataFrame:
+    """One row per row of the log: where it should be, where it is, and what is known of it on both sides.
+
+    Out: the key, `expected`, `faults`, `truth` (a struct of the clean columns), `in_truth`, `in_raw`, `in_events`,
+    `in_quarantine`, `clean` (a struct as `truth`), `repairs`, `late`, `orphan`, `violations`.
+    """
+    columns = [name for name in truth_columns() if name not in KEY]
+    refused = F.arrays_overlap("faults", F.array(*[F.lit(name) for name in REFUSED]))
+    expected = F.when(F.col("duplicate_of").isNotNull(), "nowhere").when(refused, "quarantine").otherwise("events")
+    sides = [
+        truth.select(*KEY, "faults", expected.alias("expected"), F.struct(*columns).alias("truth")),
+        raw.select(*KEY, F.lit(True).alias("in_raw")),
+        events.select(
+            *KEY,
+            F.struct(*columns).alias("clean"),
+            "repairs",
+            tables.is_late().alias("late"),
+            (F.col("track_id").isNotNull() & F.col("artist_id").isNull()).alias("orphan"),
+        ),
+        quarantine.select(*KEY, "violations"),
+    ]
+    joined = reduce(lambda left, right: left.join(right, KEY, "full"), sides)
+    return joined.withColumns(
+        {
+            "in_truth": F.col("truth").isNotNull(),
+            "in_raw": F.col("in_raw").isNotNull(),
+            "in_events": F.col("clean").isNotNull(),
+            "in_quarantine": F.col("violations").isNotNull(),
+        }
+    )
+
+
+def truth_columns() -> list[str]:
+    """What truth and `events` have in common: all columns but the note of repairs."""
+    return [name for name in tables.EVENTS.schema.names if name != "repairs"]
+
+
+def compare_verdicts(result: Result, judged: DataFrame) -> None:
+    """Compare where rows should be with where they are, and `events` with the truth value by value."""
+    expects = {place: F.col("in_truth") & (F.col("expected") == place) for place in ("events", "quarantine", "nowhere")}
+    here = {"events": F.col("in_events"), "quarantine": F.col("in_quarantine")}
+    wrong_rule = [F.array_contains("faults", name) & ~F.expr(rule) for name, rule in REFUSED.items()]
+    result.check(
+        judged,
+        {
+            "rows of the truth that raw_events lacks": F.col("in_truth") & ~F.col("in_raw"),
+            "rows in the lake that the truth lacks": ~F.col("in_truth"),
+            "clean rows that events lacks": expects["events"] & ~here["events"],
+            "rows that are in quarantine though they are clean": expects["events"] & here["quarantine"],
+            "faulty rows that quarantine lacks": expects["quarantine"] & ~here["quarantine"],
+            "rows that are in events though they are faulty": expects["quarantine"] & here["events"],
+            "duplicates that are in events": expects["nowhere"] & here["events"],
+            "duplicates that are in quarantine": expects["nowhere"] & here["quarantine"],
+            "rows in quarantine under no rule that fits their fault": expects["quarantine"]
+            & here["quarantine"]
+            & reduce(lambda one, other: one | other, wrong_rule),
+            **{
+                f"rows in events whose {name} differs from the truth": expects["events"]
+                & here["events"]
+                & ~F.col(f"truth.{name}").eqNullSafe(F.col(f"clean.{name}"))
+                for name in truth_columns()
+                if name not in KEY
+            },
+        },
+        example=KEY,
+    )
+    totals = judged.agg(
+        F.count_if("in_truth").alias("produced"),
+        F.count_if("in_raw").alias("raw"),
+        F.count_if("in_events").alias("clean"),
+        F.count_if("in_quarantine").alias("quarantined"),
+        F.count_if(F.col("in_raw") & ~here["events"] & ~here["quarantine"]).alias("duplicates"),
+        F.count_if(F.col("in_events") & F.col("late")).alias("late"),
+        *[
+            F.count_if(condition).alias(f"{side}_{fault.name}")
+            for fault in FAULTS
+            for side, condition in _sides(fault).items()
+        ],
+    ).collect()[0]
+    result.counts = {name: totals[name] for name in ("produced", "raw", "clean", "quarantined", "duplicates", "late")}
+    for fault in FAULTS:
+        in_truth, found, right = (totals[f"{side}_{fault.name}"] for side in ("truth", "found", "right"))
+        if in_truth or found:
+            result.faults.append((fault.name, in_truth, found, right))
+        if not in_truth == found == right:
+            result.differ(f"fault {fault.name}: {in_truth:,} in the truth, {found:,} found, {right:,} of them right")
+    rules = judged.select(F.explode("violations").alias("rule")).groupBy("rule").count().orderBy("rule").collect()
+    result.by_rule = {row["rule"]: row["count"] for row in rules}
+
+
+def _sides(fault: Fault) -> dict[str, Column]:
+    """Rows with a fault in truth, rows the lake took for such, and rows that are both."""
+    found = F.coalesce(F.expr(fault.found), F.lit(False)) & F.expr(fault.judged)
+    in_truth = F.array_contains("faults", fault.name) & F.expr(fault.judged)
+    return {"truth": in_truth, "found": found, "right": in_truth & found}
+
+
+def compare_tiles(result: Result, pinned: Mapping[str, DataFrame]) -> None:
+    """Compare each table of tiles with what it summarises, `pinned` being the lake's tables by name."""
+    events = pinned["events"]
+    for table, whole in (
+        (tables.LISTENING_BY_MINUTE, tables.listening_by_minute(events)),
+        (tables.LISTENING_BY_TRACK_HOUR, tables.listening_by_track_hour(events)),
+    ):
+        _compare_tiles(result, table, whole, pinned[table.name])
+
+    raw, quarantine, quality = (pinned[name] for name in ("raw_events", "quarantine", "data_quality_by_minute"))
+    minute = F.date_trunc("minute", "arrived_at").alias("minute")
+    per_minute = [minute, F.col("partition"), F.to_date("arrived_at").alias("date")]
+    sides = [
+        raw.groupBy(*per_minute).agg(F.count("*").alias("produced")),
+        events.groupBy(*per_minute).agg(F.count("*").alias("clean"), F.count_if(tables.is_late()).alias("late")),
+        quarantine.groupBy(*per_minute).agg(F.count("*").alias("quarantined")),
+    ]
+    keys = list(tables.DATA_QUALITY_BY_MINUTE.keys)
+    whole = reduce(lambda left, right: left.join(right, keys, "full"), sides).fillna(0)
+    whole = whole.withColumn("duplicates", F.col("produced") - F.col("clean") - F.col("quarantined"))
+    _compare_tiles(result, tables.DATA_QUALITY_BY_MINUTE, whole, quality)
+
+    repairs = _totals(events.select(F.explode("repairs").alias("name"), F.lit(1).alias("rows")))
+    in_tiles = {
+        side: _totals(quality.select(F.explode(side).alias("name", "rows"))) for side in ("by_rule", "by_repair")
+    }
+    if in_tiles["by_repair"] != repairs:
+        result.differ(f"repairs in data_quality_by_minute: {in_tiles['by_repair']}, in events: {repairs}")
+    for rule in sorted({*in_tiles["by_rule"], *result.by_rule}):
+        tiled, refused = in_tiles["by_rule"].get(rule, 0), result.by_rule.get(rule, 0)
+        only_warns = rule.rsplit("_", 1)[-1] not in CHECKS and tiled > refused
+        if tiled != refused and not only_warns:
+            result.differ(f"rule {rule}: {tiled:,} in data_quality_by_minute, {refused:,} in quarantine")
+
+
+def _compare_tiles(result: Result, table: tables.TileTable, whole: DataFrame, tiles: DataFrame) -> None:
+    """Compare tiles, added up, with `whole`, which has their keys and some of their parts."""
+    parts = [name for name in whole.columns if name not in table.keys]
+    ours = table.add_up(tiles).select(*table.keys, F.struct(*parts).alias("ours"))
+    theirs = whole.select(*table.keys, F.struct(*parts).alias("theirs"))
+    same_key = reduce(
+        lambda one, other: one & other, [ours[name].eqNullSafe(theirs[name]) for name in table.keys]
+    )  # keys such as premium may be null, which a join by name would not match
+    example = [F.coalesce(ours[name], theirs[name]).alias(name) for name in table.keys]
+    both = ours.join(theirs, same_key, "full").select(*example, "ours", "theirs")
+    result.check(
+        both,
+        {
+            f"tiles of {table.name} that summarise nothing": F.col("theirs").isNull(),
+            f"tiles that {table.name} lacks": F.col("ours").isNull(),
+            **{
+                f"tiles of {table.name} whose {name} is wrong": F.col("ours").isNotNull()
+                & F.col("theirs").isNotNull()
+                & ~_equal(name, sketch=name == "listeners")
+                for name in parts
+            },
+        },
+        example=table.keys,
+    )
+
+
+def _equal(part: str, *, sketch: bool) -> Column:
+    ours, theirs = F.col(f"ours.{part}"), F.col(f"theirs.{part}")
+    if not sketch:
+        return ours.eqNullSafe(theirs)
+    # United sketches estimate a little otherwise than one built in one go, once they are large enough to estimate.
+    one, other = F.hll_sketch_estimate(ours), F.hll_sketch_estimate(theirs)
+    return F.abs(one - other) <= F.floor(other * 0.05)
+
+
+def _totals(named: DataFrame) -> dict[str, int]:
+    return {row["name"]: row["rows"] for row in named.groupBy("name").agg(F.sum("rows").alias("rows")).collect()}
+
+
+def _doubled(result: Result, pinned: Mapping[str, DataFrame]) -> None:
+    for name in ("raw_events", "events", "quarantine"):
+        twice = pinned[name].groupBy(*KEY).count().where("count > 1")
+        result.check(twice, {f"rows that {name} has more than once": F.lit(True)}, example=KEY)
+
+
+def _read(spark: SparkSession, *, uri: str, stream: str, start: Offsets, until: Offsets) -> DataFrame:
+    def offsets(rows: Offsets) -> str:
+        partitions = {str(partition): rows[partition] for partition in sorted(rows)}
+        return json.dumps({stream: partitions})
+
+    reader = spark.read.format("flight").options(uri=uri, stream=stream)
+    return reader.options(startingOffsets=offsets(start), endingOffsets=offsets(until)).load()
+
+
+def reconcile(spark: SparkSession, *, uri: str, lake: Lake) -> Result:
+    """Compare a lake with the log behind `uri`, print what was found, and note it in `reconciliation`.
+
+    Raises a `DownbeatError` if there is nothing to compare or no server to ask.
+    """
+    identity = lake.require()
+    served = world.ask(uri)
+    if served.fingerprint != identity.world:
+        raise Refused(
+            f"the lake {lake.path} holds world {identity.world}, but {uri} serves world {served.fingerprint}: "
+            "start the server with the first one's configuration, or correct --uri or --lake"
+        )
+    cut = last_cut(spark, lake=lake)
+    truth, log = (_read(spark, uri=uri, stream=name, start=cut.start, until=cut.until) for name in ("truth", "events"))
+
+    result = Result()
+    _doubled(result, cut.tables)
+    raw, events, quarantine = (cut.tables[name] for name in ("raw_events", "events", "quarantine"))
+    compare_raw(result, produced=log, raw=raw)
+    judged = verdicts(truth=truth, raw=raw, events=events, quarantine=quarantine).persist()
+    compare_verdicts(result, judged)
+    judged.unpersist()
+    compare_tiles(result, cut.tables)
+
+    say("\n".join(report(result, cut=cut)))
+    _note(spark, result, lake=lake, fingerprint=identity.world, sequence=cut.sequence)
+    return result
+
+
+def _note(spark: SparkSession, result: Result, *, lake: Lake, fingerprint: str, sequence: int) -> None:
+    now = dt.datetime.now(dt.UTC)
+    counts = [result.counts[name] for name in ("produced", "raw", "clean", "quarantined", "duplicates")]
+    row = (
+        *(now, fingerprint, sequence, not result.differences, *counts),
+        *(result.by_rule, result.faults, result.differences, now.date()),
+    )
+    rows = spark.createDataFrame([row], tables.RECONCILIATION.schema)
+    append(rows, path=lake.table(tables.RECONCILIATION), table=tables.RECONCILIATION, options={})
+
+
+def report(result: Result, *, cut: Cut) -> Iterable[str]:
+    """The lines that a person reads."""
+    ranges = ", ".join(
+        f"{partition}: {cut.start[partition]:,}..{cut.until[partition]:,}" for partition in sorted(cut.until)
+    )
+    yield f"batches up to {cut.sequence}, rows per partition {ranges}"
+    yield ""
+    for name, count in result.counts.items():
+        yield f"  {name:<24}{count:>14,}"
+    yield ""
+    yield f"  {'quarantined under rule':<24}{'rows':>14}"
+    for rule, count in result.by_rule.items():
+        yield f"  {rule:<24}{count:>14,}"
+    yield ""
+    yield f"  {'fault':<24}{'in truth':>14}{'found':>14}{'right':>14}{'precision':>11}{'recall':>9}"
+    for name, in_truth, found, right in result.faults:
+        shares = f"{_share(right, found):>11}{_share(right, in_truth):>9}"
+        yield f"  {name:<24}{in_truth:>14,}{found:>14,}{right:>14,}{shares}"
+    yield ""
+    for difference in result.differences:
+        yield f"  DIFFERS  {difference}"
+    yield "the lake differs from the truth" if result.differences else "the lake equals the truth"
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.4f}" if whole else "-"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The job's command line; the exit code is 0 if equal, 1 if the lake differs, 2 if it could not be compared."""
+    parser = argparse.ArgumentParser(prog="reconcile.py", description="Compare a lake with the log and its truth.")
+    parser.add_argument("--uri", required=True, help="event server of the lake's world, e.g. grpc://127.0.0.1:8815")
+    parser.add_argument("--lake", required=True, type=Lake, help="folder of the lake")
+    options: Any = parser.parse_args(arguments)
+
+    def job() -> int:
+        result = reconcile(session.start("downbeat reconcile"), uri=options.uri, lake=options.lake)
+        return 1 if result.differences else 0
+
+    return _main.run(job)

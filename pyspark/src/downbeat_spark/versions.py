@@ -1,0 +1,77 @@
+"""The tables of a lake as they were at one batch: what stands in all of them, and nothing after it.
+
+An ingest may be at work on the next batch, and then the newest versions of two tables hold different batches. Each
+write carries its batch's number in the commit, so the version of each table that ended with a batch can be found.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from downbeat_spark import tables
+from downbeat_spark.errors import BadInput, Refused
+from downbeat_spark.lake import Lake, Offsets
+
+# How far back a batch is looked for: an ingest and maintenance add some tens of commits while a job starts.
+_COMMITS = 1000
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The last batch that is in all tables, the rows of the log up to it, and the batch tables by name, as of then."""
+
+    sequence: int
+    start: Offsets
+    until: Offsets
+    tables: dict[str, DataFrame]
+
+
+def commit_note(sequence: int) -> str:
+    """What a write of batch `sequence` leaves in the commit."""
+    return json.dumps({"batch": sequence})
+
+
+def last_cut(spark: SparkSession, *, lake: Lake) -> Cut:
+    """The lake at the last batch that stands in `progress`, which is written after all other tables.
+
+    Raises `BadInput` if there is none yet, `Refused` if a table does not have that batch.
+    """
+    progress = spark.read.format("delta").load(lake.table(tables.PROGRESS))
+    ends = progress.agg(
+        F.min_by("from_offsets", "sequence").alias("start"),
+        F.max_by("until_offsets", "sequence").alias("until"),
+        F.max("sequence").alias("sequence"),
+    ).collect()[0]
+    sequence, until = ends["sequence"], ends["until"]
+    if sequence is None:
+        raise BadInput(f"the lake {lake.path} has no whole batch yet: ingest first")
+    # A partition whose first rows came after the first batch begins at 0.
+    start = {partition: ends["start"].get(partition, 0) for partition in until}
+    held = {table.name: _at_batch(spark, lake=lake, table=table, sequence=sequence) for table in tables.BATCH_TABLES}
+    return Cut(sequence, start, until, held)
+
+
+def _at_batch(spark: SparkSession, *, lake: Lake, table: tables.Table, sequence: int) -> DataFrame:
+    path = lake.table(table)
+    history = spark.sql(f"DESCRIBE HISTORY delta.`{path}` LIMIT {_COMMITS}").select("version", "userMetadata")
+    batches = {row["version"]: _batch(row["userMetadata"]) for row in history.collect()}
+    if sequence not in batches.values():
+        raise Refused(
+            f"{path} does not have batch {sequence}, though `progress` says that it is in every table: "
+            "the lake is damaged; restore that table, or ingest into a new --lake"
+        )
+    later = [version for version, batch in batches.items() if batch is not None and batch > sequence]
+    version = min(later) - 1 if later else max(batches)
+    return spark.read.format("delta").option("versionAsOf", version).load(path)
+
+
+def _batch(note: str | None) -> int | None:
+    try:
+        held = json.loads(note or "")
+    except json.JSONDecodeError:
+        return None
+    return held.get("batch") if isinstance(held, dict) else None

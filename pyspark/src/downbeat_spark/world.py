@@ -1,0 +1,76 @@
+"""What an event server says of the world it serves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+from pyarrow import flight
+
+from downbeat_spark.errors import BadInput
+
+# A server on the same network answers in milliseconds; this is for one that is starting or far away.
+_PATIENCE_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class World:
+    """A world: its fingerprint, and the configuration behind it as JSON."""
+
+    fingerprint: str
+    config: str
+
+
+def ask(uri: str) -> World:
+    """The world behind `uri`: one address such as `grpc://127.0.0.1:8815`, or replicas separated by commas.
+
+    Raises `BadInput` if none of them answers.
+    """
+    failures = []
+    for address in (part.strip() for part in uri.split(",")):
+        try:
+            return _ask_one(address)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            failures.append(f"{address} ({_first_line(error)})")
+    raise BadInput(f"no event server answers at {', '.join(failures)}: start `downbeat serve`, or correct --uri")
+
+
+def _ask_one(address: str) -> World:
+    with flight.connect(address) as client:
+        options = flight.FlightCallOptions(timeout=_PATIENCE_SECONDS)
+        (reply,) = client.do_action(flight.Action("world", b""), options)
+        fields = dict(_length_delimited(reply.body.to_pybytes()))
+    return World(fingerprint=fields[1].decode(), config=fields.get(2, b"{}").decode())
+
+
+def _length_delimited(message: bytes) -> Iterator[tuple[int, bytes]]:
+    """Number and bytes of each text and bytes field of a protobuf message (`WorldReply` in proto/flight.proto)."""
+    at = 0
+
+    def varint() -> int:
+        nonlocal at
+        value = shift = 0
+        while True:
+            byte = message[at]
+            at += 1
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return value
+
+    while at < len(message):
+        key = varint()
+        if key & 7 == 0:
+            varint()
+        elif key & 7 == 2:
+            size = varint()
+            yield key >> 3, message[at : at + size]
+            at += size
+        else:
+            raise ValueError("the answer to the action `world` is not one of ours")
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__

@@ -1,0 +1,94 @@
+"""What the tests share: one Spark session, event servers, and a lake that was ingested from one of them."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from downbeat_spark import session
+from downbeat_spark._stop import StopRequest
+from downbeat_spark.ingest import ingest
+from downbeat_spark.lake import Lake
+from pyspark.sql import SparkSession
+
+DOWNBEAT = session.PROJECT / "target" / "release" / "downbeat"
+
+# Long past, and with every fault at its usual rate: some 30 events a listener.
+WORLD = ["--tracks", "1000", "--partitions", "2", "--start", "2020-01-01", "--until", "2020-01-03"]
+SMALL = [*WORLD, "--listeners", "200"]
+
+# A test's JVM lives for a minute or two: compiling twice, the second time thoroughly, costs it more than it gains.
+TEST_SETTINGS = {
+    "spark.driver.memory": "1g",
+    "spark.driver.extraJavaOptions": session.settings()["spark.driver.extraJavaOptions"] + " -XX:TieredStopAtLevel=1",
+}
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running event server."""
+
+    uri: str
+    world: str
+
+
+@contextmanager
+def serve(*flags: str) -> Iterator[Server]:
+    """Start an event server on a free port, and end it afterwards."""
+    command = [str(DOWNBEAT), "serve", "--listen", "127.0.0.1:0", *flags]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        found = re.match(r"listening on (grpc://\S+) world=(\S+)", line)
+        assert found, f"the server's first line is {line!r}"
+        try:
+            yield Server(found[1], found[2])
+        finally:
+            process.send_signal(signal.SIGTERM)
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[SparkSession]:
+    spark = session.builder("downbeat tests").master("local[2]").config(map=TEST_SETTINGS).getOrCreate()
+    yield spark
+    spark.stop()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    with serve(*SMALL) as server:
+        yield server
+
+
+def ingest_all(spark: SparkSession, server: Server, lake: Lake, *, max_offsets_per_trigger: int = 2_500) -> None:
+    """Ingest everything there is, in some batches."""
+    ingest(
+        spark,
+        uri=server.uri,
+        lake=lake,
+        stop=StopRequest(),
+        trigger=None,
+        max_offsets_per_trigger=max_offsets_per_trigger,
+    )
+
+
+@pytest.fixture(scope="session")
+def lake(spark: SparkSession, server: Server, tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """The whole world of `server`, in three batches. Tests that change it work on a copy."""
+    lake = Lake(tmp_path_factory.mktemp("lake"))
+    ingest_all(spark, server, lake)
+    return lake
+
+
+@pytest.fixture
+def copy_of_lake(lake: Lake, tmp_path: Path) -> Lake:
+    """A lake that a test may harm."""
+    shutil.copytree(lake.path, tmp_path / "lake")
+    return Lake(tmp_path / "lake")

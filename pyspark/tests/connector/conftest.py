@@ -1,0 +1,125 @@
+"""Real servers for the connector's tests, and the check that each test gives all native memory back."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.streaming import DataStreamReader
+
+PROJECT = Path(__file__).parents[3]
+DOWNBEAT = PROJECT / "target/release/downbeat"
+CONTRACT = str(PROJECT / "contracts/listening.yaml")
+LISTENING = re.compile(r"listening on (grpc://127\.0\.0\.1:\d+) world=(\S+) anchor=(\S+)\n")
+
+# Long past, so that all of it has happened whatever the clock says.
+BOUNDED = [
+    "--listeners",
+    "300",
+    "--tracks",
+    "2000",
+    "--partitions",
+    "3",
+    "--start",
+    "2020-01-01",
+    "--until",
+    "2020-01-03",
+]
+
+
+@dataclass(frozen=True)
+class Log:
+    """A running server, and how to read it in Spark."""
+
+    spark: SparkSession
+    process: subprocess.Popen[str]
+    uri: str
+    world: str
+
+    def read(self, stream: str = "events", **options: str) -> DataFrame:
+        return self.spark.read.format("flight").options(uri=self.uri, stream=stream, **options).load()
+
+    def reader(self, stream: str = "events", **options: str) -> DataStreamReader:
+        return self.spark.readStream.format("flight").options(uri=self.uri, stream=stream, **options)
+
+    def follow(self, stream: str = "events", **options: str) -> DataFrame:
+        return self.reader(stream, startingOffsets="earliest", **options).load()
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(timeout=20)
+
+
+@contextmanager
+def serve(spark: SparkSession, *flags: str) -> Iterator[Log]:
+    """Start a server on a free port, and stop it in order afterwards."""
+    command = [str(DOWNBEAT), "serve", "--listen", "127.0.0.1:0", *flags]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        match = LISTENING.fullmatch(line)
+        assert match, f"the first line is {line!r}"
+        log = Log(spark, process, match[1], match[2])
+        try:
+            yield log
+        finally:
+            log.stop()
+
+
+@pytest.fixture(scope="session")
+def log(spark: SparkSession) -> Iterator[Log]:
+    """Two days with every fault at its usual rate."""
+    with serve(spark, *BOUNDED) as log:
+        yield log
+
+
+@pytest.fixture(scope="session")
+def faultless(spark: SparkSession) -> Iterator[Log]:
+    """The same days of a world in which clients make no mistakes."""
+    with serve(spark, *BOUNDED, "--faults", "none") as log:
+        yield log
+
+
+def live_native(spark: SparkSession) -> tuple[int, int]:
+    """Batches and readers that the JVM holds in native memory."""
+    library = spark._jvm.dev.downbeat.spark.jni.NativeLibrary
+    return library.liveBatches(), library.liveReaders()
+
+
+@pytest.fixture(autouse=True)
+def _gives_all_native_memory_back(spark: SparkSession) -> Iterator[None]:
+    yield
+    for query in spark.streams.active:
+        query.stop()
+    deadline = time.monotonic() + 20
+    while live_native(spark) != (0, 0) and time.monotonic() < deadline:
+        time.sleep(0.1)  # a killed task ends a little after its query
+    assert live_native(spark) == (0, 0)
+
+
+def operators(plan: str) -> list[str]:
+    """The operators of a physical plan's text, from the top; of a plan with several branches in the order printed."""
+    names = (re.match(r"[\s:|+*()0-9-]*([A-Za-z]+)", line) for line in plan.splitlines())
+    return [name[1] for name in names if name]
+
+
+def assert_columnar(plan: str, scan: str) -> None:
+    """No row stands between the source and the cleansing: neither a conversion nor a projection of rows."""
+    names = operators(plan)
+    assert names.count("NativeProject") == 1, plan
+    between = names[names.index("NativeProject") + 1 : names.index(scan)]
+    assert set(between) <= {"SelectCols"}, plan
+
+
+def executed_plan(frame: DataFrame) -> str:
+    """The physical plan of a frame."""
+    return frame._jdf.queryExecution().executedPlan().toString()

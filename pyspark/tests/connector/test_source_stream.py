@@ -1,0 +1,221 @@
+"""`spark.readStream.format("flight")`: offsets, restarts, triggers and limits, as users of the Kafka source know them."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from pyspark.errors import StreamingQueryException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.streaming import StreamingQuery
+
+from .conftest import BOUNDED, Log, serve
+
+
+def write(frame: DataFrame, folder: Path, **trigger: object) -> StreamingQuery:
+    """Append to Parquet files in `folder/out`, whose sink is exactly once, with the checkpoint beside them."""
+    writer = frame.writeStream.format("parquet").option("path", str(folder / "out"))
+    return writer.option("checkpointLocation", str(folder / "checkpoint")).trigger(**trigger).start()
+
+
+def run(frame: DataFrame, folder: Path) -> StreamingQuery:
+    query = write(frame, folder, availableNow=True)
+    assert query.awaitTermination(120)
+    return query
+
+
+def forget_last_batch(folder: Path) -> None:
+    """Leave checkpoint and files as a crash would that came while the last batch was written: planned, and no more."""
+    last = max(int(path.name) for path in (folder / "checkpoint/commits").glob("[0-9]*"))
+    for log in [folder / "checkpoint/commits", folder / "out/_spark_metadata"]:
+        (log / str(last)).unlink()
+        (log / f".{last}.crc").unlink()
+
+
+def written(spark: SparkSession, folder: Path) -> list[tuple[int, int]]:
+    rows = spark.read.parquet(str(folder / "out")).select("partition", "offset").collect()
+    return sorted((row[0], row[1]) for row in rows)
+
+
+def held(log: Log, stream: str = "events") -> list[tuple[int, int]]:
+    return sorted((row[0], row[1]) for row in log.read(stream).select("partition", "offset").collect())
+
+
+def until(condition: Callable[[], object], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.1)
+
+
+def live() -> list[str]:
+    """Flags of a log of today and yesterday that grows by ten minutes a second."""
+    now = datetime.now(UTC).replace(tzinfo=None)
+    start = (now - timedelta(days=1)).strftime("%Y-%m-%d")
+    anchor = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return [
+        "--listeners",
+        "500",
+        "--tracks",
+        "2000",
+        "--partitions",
+        "2",
+        "--start",
+        start,
+        "--anchor",
+        anchor,
+        "--speed",
+        "600",
+    ]
+
+
+def test_a_stream_reads_every_row_once(log: Log, tmp_path: Path) -> None:
+    query = run(log.follow(), tmp_path)
+    rows = held(log)
+    assert written(log.spark, tmp_path) == rows
+    assert sum(progress["numInputRows"] for progress in query.recentProgress) == len(rows)
+
+
+def test_the_offset_in_the_checkpoint_is_canonical(log: Log, tmp_path: Path) -> None:
+    query = run(log.follow(), tmp_path)
+    last = query.lastProgress["sources"][0]["endOffset"]
+    ends = {str(p): sum(1 for row in held(log) if row[0] == p) for p in range(3)}
+    expected = {"v": 1, "world": log.world, "streams": {"events": ends}}
+    text = (tmp_path / "checkpoint/offsets/0").read_text().splitlines()[-1]
+    assert text == json.dumps(expected, separators=(",", ":"))
+    assert (json.loads(last) if isinstance(last, str) else last) == expected
+
+
+def test_max_offsets_per_trigger_is_shared_out_and_starves_nobody(log: Log, tmp_path: Path) -> None:
+    limit = len(held(log)) // 4
+    query = run(log.follow(maxOffsetsPerTrigger=str(limit)), tmp_path)
+    batches = [progress["numInputRows"] for progress in query.recentProgress if progress["numInputRows"]]
+    assert len(batches) >= 4
+    assert all(rows <= limit + 3 for rows in batches), "a partition may round up by one row"
+    assert written(log.spark, tmp_path) == held(log)
+
+
+def test_a_restart_goes_on_at_the_exact_row(log: Log, tmp_path: Path) -> None:
+    limit = str(len(held(log)) // 6)
+    query = write(log.follow(maxOffsetsPerTrigger=limit), tmp_path, processingTime="0 seconds")
+    until((tmp_path / "checkpoint/commits/1").exists)
+    query.stop()
+    first = written(log.spark, tmp_path)
+    assert 0 < len(first) < len(held(log))
+    run(log.follow(maxOffsetsPerTrigger=limit), tmp_path)
+    assert written(log.spark, tmp_path) == held(log)
+
+
+def test_a_batch_that_was_planned_and_not_committed_is_repeated_the_same(log: Log, tmp_path: Path) -> None:
+    run(log.follow(maxOffsetsPerTrigger=str(len(held(log)) // 3)), tmp_path)
+    forget_last_batch(tmp_path)
+    run(log.follow(), tmp_path)
+    assert written(log.spark, tmp_path) == held(log)
+
+
+def test_the_first_offset_is_kept_for_a_first_batch_that_is_repeated(spark: SparkSession, tmp_path: Path) -> None:
+    with serve(spark, *live()) as log:
+        frame = log.reader(startingOffsets="latest").load()
+        query = write(frame, tmp_path, processingTime="0 seconds")
+        until((tmp_path / "checkpoint/commits/0").exists)
+        query.stop()
+        first = json.loads((tmp_path / "checkpoint/sources/0/0").read_text())["streams"]["events"]
+        for folder in ["offsets", "commits"]:
+            for path in (tmp_path / "checkpoint" / folder).glob("*"):
+                path.unlink()
+        until(lambda: len(held(log)) >= sum(first.values()) + 50)
+        run(frame, tmp_path)
+        rows = written(spark, tmp_path)
+        lows = {str(partition): min(o for p, o in rows if p == partition) for partition in {p for p, _ in rows}}
+        assert lows
+        assert lows == {partition: first[partition] for partition in lows}
+
+
+def test_latest_begins_at_the_row_after_those_held(spark: SparkSession, tmp_path: Path) -> None:
+    with serve(spark, *live()) as log:
+        before = {p: sum(1 for row in held(log) if row[0] == p) for p in (0, 1)}
+        query = write(log.reader(startingOffsets="latest").load(), tmp_path, processingTime="1 second")
+        until(lambda: sum(progress["numInputRows"] for progress in query.recentProgress) > 50)
+        query.stop()
+        rows = written(spark, tmp_path)
+        for partition in {p for p, _ in rows}:
+            offsets = [offset for p, offset in rows if p == partition]
+            assert offsets == list(range(offsets[0], offsets[-1] + 1)), "none is left out"
+            assert offsets[0] >= before[partition] > 0
+
+
+def test_available_now_stops_at_the_offsets_seen_at_its_start(spark: SparkSession, tmp_path: Path) -> None:
+    with serve(spark, *live()) as log:
+        seen = len(held(log))
+        query = run(log.follow(maxOffsetsPerTrigger=str(seen // 3)), tmp_path)
+        read = len(written(spark, tmp_path))
+        assert read >= seen
+        assert read < len(held(log)), "the log grew, and the query did not follow it"
+        assert sum(1 for progress in query.recentProgress if progress["numInputRows"]) >= 3
+
+
+def test_a_processing_time_trigger_follows_the_log_and_reports_how_far_behind_it_is(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    with serve(spark, *live()) as log:
+        query = write(log.follow(maxOffsetsPerTrigger="500"), tmp_path, processingTime="1 second")
+        until(lambda: sum(1 for progress in query.recentProgress if progress["numInputRows"]) >= 3)
+        source = query.lastProgress["sources"][0]
+        query.stop()
+        behind = {name: float(value) for name, value in source["metrics"].items()}
+        low, high, mean = (behind[f"{name}OffsetsBehindLatest"] for name in ("min", "max", "avg"))
+        assert 0 < low <= mean <= high
+        assert source["description"] == f"Flight[events of world {log.world} at {log.uri}]"
+        assert source["latestOffset"] is not None
+
+
+def test_offsets_of_the_starting_json_are_honoured(log: Log, tmp_path: Path) -> None:
+    start = json.dumps({"events": {"0": 7, "1": -2, "2": -1}})
+    run(log.reader(startingOffsets=start).load(), tmp_path)
+    assert written(log.spark, tmp_path) == [row for row in held(log) if row[0] == 1 or (row[0] == 0 and row[1] >= 7)]
+
+
+def refused(frame: DataFrame, folder: Path) -> str:
+    query = write(frame, folder, availableNow=True)
+    with pytest.raises(StreamingQueryException) as refusal:
+        query.awaitTermination(120)
+    return str(refusal.value)
+
+
+def test_a_checkpoint_of_another_world_is_refused_naming_both(log: Log, faultless: Log, tmp_path: Path) -> None:
+    run(log.follow(maxOffsetsPerTrigger="1000"), tmp_path)
+    text = refused(faultless.follow(), tmp_path)
+    assert "DOWNBEAT_WORLD_MISMATCH" in text
+    assert log.world in text
+    assert faultless.world in text
+
+
+def test_a_checkpoint_of_another_stream_is_refused(log: Log, tmp_path: Path) -> None:
+    run(log.follow("truth", columns="partition,offset"), tmp_path)
+    text = refused(log.follow(columns="partition,offset"), tmp_path)
+    assert "DOWNBEAT_OFFSETS_INVALID" in text
+    assert "'truth'" in text
+
+
+def test_a_checkpoint_of_a_later_release_is_refused(log: Log, tmp_path: Path) -> None:
+    run(log.follow(), tmp_path)
+    path = tmp_path / "checkpoint/offsets/0"
+    path.write_text(path.read_text().replace('{"v":1,', '{"v":2,'))
+    (tmp_path / "checkpoint/offsets/.0.crc").unlink(missing_ok=True)
+    assert "DOWNBEAT_OFFSETS_INVALID" in refused(log.follow(), tmp_path)
+
+
+def test_rows_the_server_no_longer_has_are_an_error_unless_told_otherwise(spark: SparkSession, tmp_path: Path) -> None:
+    """A bounded log is a prefix of the longer one, so a server of fewer days is one that has lost rows."""
+    with serve(spark, *BOUNDED) as log:
+        run(log.follow(), tmp_path)
+        rows = written(spark, tmp_path)
+    shorter = [*BOUNDED[:-1], "2020-01-02"]
+    with serve(spark, *shorter) as log:
+        assert "DOWNBEAT_DATA_LOSS" in refused(log.follow(), tmp_path)
+        run(log.follow(failOnDataLoss="false"), tmp_path)
+        assert written(spark, tmp_path) == rows, "it waits for the rows, and reads none twice"
