@@ -1,0 +1,128 @@
+# Every way into the project. Plain `make` lists the targets. Everything is installed inside this folder or in the caches of
+# cargo, Maven and pip.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv/bin
+AIRFLOW_VENV := .venv-airflow/bin
+MVN := mvn -q -B -f spark-connector/pom.xml
+# Spark finds Python workers, and its own home, through these rather than through whatever is first on PATH.
+export PYSPARK_PYTHON := $(CURDIR)/$(VENV)/python
+export PYSPARK_DRIVER_PYTHON := $(CURDIR)/$(VENV)/python
+
+JAR := spark-connector/target/downbeat-spark_4.2_2.13-0.1.0.jar
+LAKE_JARS := spark-connector/target/lake-jars/.made
+PROPERTIES := spark-connector/target/spark.properties
+RUST_SOURCES := $(shell find rust proto -type f -not -path '*/target/*') Cargo.toml Cargo.lock rust-toolchain.toml
+CONNECTOR_SOURCES := $(shell find spark-connector -type f -not -path '*/target/*')
+
+.PHONY: help
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: needs-build target/release/.made $(PROPERTIES) .venv/.made .venv-airflow/.made ## build the command, the Spark jar and both Python environments
+
+.PHONY: demo
+demo: build ## serve events, ingest them with Spark, open the dashboard; Ctrl-C stops all of it
+	@exec $(VENV)/python demo/demo.py
+
+.PHONY: demo-check
+demo-check: build needs-chromium ## the demo unattended: succeeds once the page shows numbers and the lake equals the truth
+	@exec $(VENV)/python demo/demo.py --check
+
+.PHONY: airflow
+airflow: build ## start a standalone Airflow on loopback with the DAGs ready to trigger
+	@exec airflow_dags/standalone.sh
+
+.PHONY: test
+test: needs-chromium build lint test-rust test-connector test-python test-airflow ## build and run every check and every test of every part
+
+.PHONY: lint
+lint: build ## formats, lints and types, with warnings denied
+	cargo fmt --all --check
+	cargo clippy --release --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc -q --release --locked --workspace --no-deps
+	$(VENV)/ruff format --check .
+	$(VENV)/ruff check .
+	$(VENV)/mypy
+
+.PHONY: test-rust
+test-rust:
+	cargo test --release --locked --workspace
+
+.PHONY: test-connector
+test-connector: build
+	$(MVN) verify
+
+.PHONY: test-python
+test-python: build
+	$(VENV)/pytest -q tests/flight
+	$(VENV)/pytest -q pyspark/tests
+	$(VENV)/pytest -q streamlit/tests
+
+.PHONY: test-airflow
+test-airflow: build
+	$(AIRFLOW_VENV)/pytest -q airflow_dags/tests
+
+.PHONY: soak
+soak: build ## the long form of the kill tests: thirty rounds, output kept under benchmarks/
+	DOWNBEAT_SOAK_ROUNDS=30 $(VENV)/python benchmarks/run.py soak
+
+.PHONY: bench
+bench: build ## measure what is claimed, into benchmarks/
+	$(VENV)/python benchmarks/run.py
+
+.PHONY: format
+format: .venv/.made ## format every language
+	cargo fmt --all
+	$(VENV)/ruff check -q --fix .
+	$(VENV)/ruff format -q .
+	$(MVN) spotless:apply
+
+.PHONY: lock
+lock: ## resolve the Python requirements again into their lock files (needs uv)
+	uv pip compile -q --python-version 3.11 --generate-hashes requirements.in -o requirements.lock
+	uv pip compile -q --python-version 3.11 --generate-hashes airflow_dags/requirements.in -o airflow_dags/requirements.lock
+
+.PHONY: clean
+clean: ## remove everything that was built or installed here
+	rm -rf target spark-connector/target .venv .venv-airflow .airflow .demo .bench .mypy_cache .pytest_cache .ruff_cache
+
+.PHONY: needs-build
+needs-build:
+	@.ci/needs.sh cargo java mvn $(PYTHON)
+
+.PHONY: needs-chromium
+needs-chromium:
+	@.ci/needs.sh chromium
+
+target/release/.made: $(RUST_SOURCES)
+	cargo build --release --locked -p downbeat-cli -p downbeat-jni
+	@touch $@
+
+$(JAR): target/release/.made $(CONNECTOR_SOURCES)
+	$(MVN) -DskipTests package
+	@touch $@
+
+$(LAKE_JARS): spark-connector/lake-jars/pom.xml
+	mvn -q -B -f spark-connector/lake-jars/pom.xml package
+	@touch $@
+
+$(PROPERTIES): $(JAR) $(LAKE_JARS) .venv/.made pyspark/src/downbeat_spark/session.py
+	$(VENV)/python -m downbeat_spark.session > $@
+
+.venv/.made: requirements.lock pyspark/pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(VENV)/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	$(VENV)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e pyspark
+	@touch $@
+
+.venv-airflow/.made: airflow_dags/requirements.lock
+	$(PYTHON) -m venv .venv-airflow
+	$(AIRFLOW_VENV)/pip install -q --disable-pip-version-check --require-hashes -r airflow_dags/requirements.lock
+	@touch $@
