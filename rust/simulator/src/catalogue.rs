@@ -2,8 +2,11 @@
 //!
 //! A track's number is its rank by popularity, counted from 0. Exponents of the rank curve follow the counts published for the
 //! Music Streaming Sessions data set (it bends: -0.65 over the first thousand ranks, -1.07 around the hundred-thousandth).
+//!
+//! One number in 97 stands for a track that is released while the world runs: so many each Friday, known by their numbers, so
+//! that the releases of a week are found without a list.
 
-use crate::chance::{Alias, Chance, Purpose, Quantiles, Ranks, Seed, exp, normal};
+use crate::chance::{Chance, Purpose, Quantiles, Ranks, Seed, exp, mix, normal, scale, unit};
 
 /// Genres, and the shares of artists in them.
 pub(crate) const GENRES: [(&str, f64); 24] = [
@@ -46,20 +49,36 @@ pub(crate) struct Catalogue {
     popularity: Ranks,
     /// Tracks per artist.
     output: Ranks,
-    genres: Alias,
+    /// The genre of an artist by its number's last byte.
+    genres: [u8; 256],
     lengths_ms: Quantiles,
     ages_days: Quantiles,
+}
+
+/// A track whose number is 5 more than a multiple of this is released while the world runs.
+const RELEASE_STEP: u64 = 97;
+/// No track with a lower number is, so that what everybody knows is there from the beginning.
+const RELEASE_FROM: u64 = 291;
+/// Weeks with releases, about ten years; tracks of later turns of the cycle come out in the same weeks.
+const RELEASE_WEEKS: u64 = 520;
+
+/// The weekly track that everybody wants for some days, if there is one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Hit {
+    pub(crate) track: u32,
+    /// The share of all that is new to a listener, 0 to 1.
+    pub(crate) share: f64,
 }
 
 impl Catalogue {
     pub(crate) fn new(seed: Seed, tracks: u64, artists: u64, start_day: i64) -> Self {
         Self {
+            genres: genre_table(seed.draw(Purpose::ArtistTraits, u64::MAX)),
             seed,
             tracks,
             start_day,
-            popularity: Ranks::new(tracks, &[(1, 0.55), (100, 0.75), (1_000, 0.92), (10_000, 1.15), (100_000, 1.35)]),
+            popularity: Ranks::new(tracks, &[(1, 0.50), (100, 0.70), (1_000, 0.90), (10_000, 1.10), (100_000, 1.30)]),
             output: Ranks::new(artists, &[(1, 0.5), (100, 0.8), (1_000, 1.1)]),
-            genres: Alias::new(&GENRES.map(|genre| genre.1)),
             // Median 3:32, as played; a log-normal with the published quartiles.
             lengths_ms: Quantiles::new(|u| 212_000.0 * exp(0.25 * normal(u))),
             // At the start: 40 % of what is played is from the last half year, a tail reaches back for decades.
@@ -78,10 +97,52 @@ impl Catalogue {
         self.tracks
     }
 
-    /// A track by popularity.
+    /// A track by popularity, among those released by a day of the world.
     #[inline]
-    pub(crate) fn popular(&self, bits: u64) -> u32 {
-        self.popularity.get(bits) as u32
+    pub(crate) fn popular(&self, bits: u64, day: i64) -> u32 {
+        self.available(self.popularity.get(bits), day)
+    }
+
+    /// A track, or, if it is not released by a day of the world, the one before it, which is.
+    #[inline]
+    fn available(&self, track: u64, day: i64) -> u32 {
+        match released_in(track) {
+            Some(week) if self.friday(week) > self.start_day + day => (track - 1) as u32,
+            _ => track as u32,
+        }
+    }
+
+    /// One of the tracks released in the last weeks, newer ones more often; `None` in the first weeks of a world, and in
+    /// a small catalogue.
+    pub(crate) fn new_release(&self, bits: u64, day: i64) -> Option<u32> {
+        let u = unit(bits);
+        // Half of the attention goes to the last two weeks; after three months there is none.
+        let age = (13.0 * u * u * u) as i64;
+        let week = u64::try_from((self.start_day + day - self.friday(0)).div_euclid(7) - age).ok()? % RELEASE_WEEKS;
+        let first = (RELEASE_FROM / RELEASE_STEP + week) * RELEASE_STEP + 5;
+        let turn = RELEASE_WEEKS * RELEASE_STEP;
+        let count = self.tracks.checked_sub(first + 1)? / turn + 1;
+        let v = unit(mix(bits));
+        Some((first + (count as f64 * v * v) as u64 * turn) as u32)
+    }
+
+    /// The hit of a day of the world: in two months of three, some track that was nobody's is everybody's for some days.
+    pub(crate) fn hit(&self, day: i64) -> Option<Hit> {
+        let month = day.div_euclid(30);
+        let bits = self.seed.draw(Purpose::Hit, month as u64);
+        let since = day.rem_euclid(30) - scale(bits, 16) as i64;
+        if bits % 3 == 0 || since < 0 {
+            return None;
+        }
+        // Up in three days, then down by half every four.
+        let share = 0.02 * (since.min(3) + 1) as f64 / 4.0 * exp(-0.17 * (since - 3).max(0) as f64);
+        Some(Hit { track: self.available(scale(mix(bits), self.tracks.min(50_000)), day), share })
+    }
+
+    /// Days since 1970 of the Friday of a week, counted from the first after the world's start.
+    fn friday(&self, week: u64) -> i64 {
+        // 1970-01-01 was a Thursday: Fridays are 1 modulo 7.
+        self.start_day + (1 - self.start_day).rem_euclid(7) + 7 * week as i64
     }
 
     #[inline]
@@ -102,7 +163,7 @@ impl Catalogue {
     /// Index into [`GENRES`]; every track of an artist has the artist's genre.
     #[inline]
     pub(crate) fn genre_of(&self, artist: u32) -> u8 {
-        self.genres.get(self.seed.draw(Purpose::ArtistTraits, u64::from(artist))) as u8
+        self.genres[artist as usize % 256]
     }
 
     #[inline]
@@ -111,8 +172,17 @@ impl Catalogue {
         (self.lengths_ms.get(bits) + (bits >> 12) as i64 % 256).clamp(35_000, MAX_LENGTH_MS)
     }
 
-    /// Days since 1970; a Friday before the world's start.
+    /// Whether a track is in the catalogue.
+    #[inline]
+    pub(crate) fn has(&self, track: u32) -> bool {
+        u64::from(track) < self.tracks
+    }
+
+    /// Days since 1970; a Friday.
     pub(crate) fn release_day(&self, track: u32) -> i64 {
+        if let Some(week) = released_in(u64::from(track)) {
+            return self.friday(week);
+        }
         let age = self.ages_days.get(self.seed.draw(Purpose::Release, u64::from(track)));
         let day = self.start_day - 1 - age;
         // 1970-01-01 was a Thursday: Fridays are 1 modulo 7.
@@ -132,5 +202,65 @@ impl Catalogue {
     /// 64 bits that decide where an artist is from.
     pub(crate) fn artist_origin(&self, artist: u32) -> u64 {
         self.seed.draw(Purpose::ArtistTraits, u64::from(artist) | 1 << 40)
+    }
+}
+
+/// The week in which a track is released while the world runs.
+#[inline]
+const fn released_in(track: u64) -> Option<u64> {
+    if track % RELEASE_STEP != 5 || track < RELEASE_FROM {
+        return None;
+    }
+    Some((track - RELEASE_FROM) / RELEASE_STEP % RELEASE_WEEKS)
+}
+
+/// Genres by the last byte of an artist's number, as often as their shares say, in an order that differs from world to world.
+fn genre_table(bits: u64) -> [u8; 256] {
+    let total: f64 = GENRES.iter().map(|genre| genre.1).sum();
+    let mut table = [0; 256];
+    let (mut share, mut genre) = (0.0, 0);
+    for (place, cell) in table.iter_mut().enumerate() {
+        while genre + 1 < GENRES.len() && (place as f64 + 0.5) / 256.0 >= (share + GENRES[genre].1) / total {
+            share += GENRES[genre].1;
+            genre += 1;
+        }
+        *cell = genre as u8;
+    }
+    // Fisher and Yates.
+    let mut chance = bits;
+    for last in (1..table.len()).rev() {
+        chance = mix(chance.wrapping_add(1));
+        table.swap(last, scale(chance, last as u64 + 1) as usize);
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn new_releases_are_those_whose_release_day_has_just_come() {
+        let catalogue = Catalogue::new(Seed::new(3), 4_000_000, 400_000, 20_000);
+        for day in 0..400 {
+            for draw in 0..200 {
+                let bits = mix(day as u64 * 1_000 + draw);
+                if let Some(track) = catalogue.new_release(bits, day) {
+                    let age = 20_000 + day - catalogue.release_day(track);
+                    assert!((0..100).contains(&age), "{track} is {age} days old on day {day}");
+                }
+                assert!(catalogue.release_day(catalogue.popular(bits, day)) <= 20_000 + day);
+            }
+        }
+        assert!(catalogue.new_release(1, 30).is_some());
+    }
+
+    #[test]
+    fn every_genre_has_artists_about_as_often_as_its_share_says() {
+        let table = genre_table(99);
+        for (genre, &(name, share)) in GENRES.iter().enumerate() {
+            let count = table.iter().filter(|&&cell| usize::from(cell) == genre).count() as f64;
+            assert!((count / 256.0 - share / 100.0).abs() < 0.01, "{name}: {count}");
+        }
     }
 }

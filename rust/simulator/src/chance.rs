@@ -34,7 +34,6 @@ pub(crate) enum Purpose {
     Day,
     OfflineDay,
     Session,
-    Sitting,
     Travel,
     Release,
     TrackArtist,
@@ -43,39 +42,53 @@ pub(crate) enum Purpose {
     ArtistTraits,
     ArtistName,
     PlaylistName,
-    Delay,
-    Resent,
-    Fault,
+    Event,
     FaultForm,
+    WrongClock,
+    Lifetime,
+    Tier,
+    Playlist,
+    PlaylistSittings,
+    Hit,
 }
 
-/// The source of all chance in a world.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Seed(u64);
+/// One more than the last purpose.
+const PURPOSES: usize = Purpose::Hit as usize + 1;
+
+/// The source of all chance in a world: a key for each purpose.
+#[derive(Debug, Clone)]
+pub(crate) struct Seed([u64; PURPOSES]);
 
 impl Seed {
     pub(crate) const fn new(seed: u64) -> Self {
-        Self(mix(seed ^ GOLDEN))
+        let seed = mix(seed ^ GOLDEN);
+        let mut keys = [0; PURPOSES];
+        let mut purpose = 0;
+        while purpose < PURPOSES {
+            keys[purpose] = mix(seed.wrapping_add((purpose as u64).wrapping_mul(GOLDEN)));
+            purpose += 1;
+        }
+        Self(keys)
     }
 
     /// 64 bits for a subject.
     #[inline]
-    pub(crate) const fn draw(self, purpose: Purpose, subject: u64) -> u64 {
-        mix(mix(self.0.wrapping_add((purpose as u64).wrapping_mul(GOLDEN))) ^ subject.wrapping_mul(GOLDEN))
+    pub(crate) const fn draw(&self, purpose: Purpose, subject: u64) -> u64 {
+        mix(self.0[purpose as usize] ^ subject.wrapping_mul(GOLDEN))
     }
 
     /// Any number of draws for a subject.
     #[inline]
-    pub(crate) const fn stream(self, purpose: Purpose, subject: u64) -> Chance {
+    pub(crate) const fn stream(&self, purpose: Purpose, subject: u64) -> Chance {
         Chance(self.draw(purpose, subject))
     }
 
     /// A number below 2^63 for a subject below 2^63; two subjects never share one. It says nothing about its subject.
     #[inline]
-    pub(crate) const fn id(self, purpose: Purpose, subject: u64) -> u64 {
+    pub(crate) const fn id(&self, purpose: Purpose, subject: u64) -> u64 {
         const MASK: u64 = (1 << 63) - 1;
         // Each step is a bijection of 63 bits: addition, xor with a shift to the right, multiplication by an odd number.
-        let mut x = (subject + (mix(self.0 ^ purpose as u64) & MASK)) & MASK;
+        let mut x = (subject + (self.0[purpose as usize] & MASK)) & MASK;
         x ^= x >> 32;
         x = x.wrapping_mul(0x6a09_e667_f3bc_c909) & MASK;
         x ^= x >> 29;

@@ -8,10 +8,10 @@ use arrow::{
         ArrayRef, BinaryArray, BooleanArray, Date32Array, Int32Array, Int64Array, ListArray, RecordBatch,
         TimestampMicrosecondArray,
     },
-    buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer},
+    buffer::{Buffer, OffsetBuffer, ScalarBuffer},
     datatypes::{DataType, Field, SchemaRef},
 };
-use downbeat_model::{Fault, LATE_AFTER_US, STREAM_MS, Stream, ids};
+use downbeat_model::{Context, EventType, Fault, LATE_AFTER_US, ReasonEnd, ReasonStart, STREAM_MS, Stream, ids};
 
 use crate::{
     Model, Result,
@@ -22,8 +22,8 @@ use crate::{
     log::{Bucket, PartitionLog},
     names,
     place::COUNTRIES,
-    row::{Row, Session},
-    text::{self, Suffix, TextColumn},
+    row::{Row, Session, session_of},
+    text::{self, Bits, Block, Suffix, TextColumn, Times, Validity},
 };
 
 /// Consecutive rows of a partition, which may lie in several buckets.
@@ -58,8 +58,8 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// A text column: `write` adds the text as it should be; before it, `repairable` may write a faulty row's text and say so.
-    /// What is missing is left out here.
+    /// A text column: `write` adds the text as it should be. What a faulty row has instead is written here, or by `repairable`,
+    /// which says whether it did.
     fn text(
         &self,
         bytes_per_row: usize,
@@ -69,32 +69,62 @@ impl<'a> Rows<'a> {
     ) -> Result<ArrayRef> {
         let mut out = TextColumn::new(self.len(), bytes_per_row);
         self.for_each(|row, session| {
-            if !row.faults.is_empty() {
-                let form = self.model.faults.form(row.key);
-                if form.missing(row.faults, row.event_type) == Some(column) {
-                    out.push_option(form.nothing());
-                    return;
-                }
-                if repairable(row, session, form, &mut out) {
-                    return;
-                }
+            if row.faults.is_empty() || !self.spoilt(column, row, session, &mut out, &mut write, &mut repairable) {
+                write(row, session, &mut out);
             }
-            write(row, session, &mut out);
         });
         Ok(out.finish()?)
     }
 
-    /// A column of words that may be soiled.
-    fn words(&self, column: usize, word: impl Fn(&Row) -> &'static str) -> Result<ArrayRef> {
-        let word = &word;
+    /// Writes what a faulty row has instead of a column's text; false if it has the text.
+    #[cold]
+    fn spoilt(
+        &self,
+        column: usize,
+        row: &'a Row,
+        session: &'a Session,
+        out: &mut TextColumn,
+        write: &mut impl FnMut(&'a Row, &'a Session, &mut TextColumn),
+        repairable: &mut impl FnMut(&'a Row, &'a Session, Form, &mut TextColumn) -> bool,
+    ) -> bool {
+        let form = self.model.faults.form(row.key);
+        if form.missing(row.faults, row.event_type) == Some(column) {
+            out.push_option(form.nothing());
+            return true;
+        }
+        let bad_id = form.bad_id(row.faults, row.event_type) == Some(column);
+        if !bad_id && !form.is_torn(column, row.faults) {
+            return repairable(row, session, form, out);
+        }
+        let mut whole = TextColumn::new(1, 64);
+        write(row, session, &mut whole);
+        match whole.last() {
+            b"" => return false,
+            text if bad_id => out.write(|out| form.malform(text, out)),
+            text => out.write(|out| form.tear(text, out)),
+        }
+        true
+    }
+
+    /// A column of words of playbacks, by their number, which may be soiled.
+    fn words<const N: usize, const COUNT: usize>(
+        &self,
+        column: usize,
+        texts: [&'static str; COUNT],
+        word: impl Fn(&Row) -> usize,
+    ) -> Result<ArrayRef> {
+        let blocks = Block::<N>::all(texts);
         self.text(
             12,
             column,
-            |row, _, out| out.push_option(row.is_playback().then(|| word(row))),
+            |row, _, out| match row.is_playback() {
+                true => out.push_block(&blocks[word(row)]),
+                false => out.push_null(),
+            },
             |row, _, form, out| {
                 let dirty = form.dirty(row.faults, row.event_type) == Some(column);
                 if dirty {
-                    out.write(|out| form.soil(word(row), out));
+                    out.write(|out| form.soil(texts[word(row)], out));
                 }
                 dirty
             },
@@ -104,26 +134,26 @@ impl<'a> Rows<'a> {
     /// Whole numbers, some of which may be absent.
     fn int64s(&self, mut value: impl FnMut(&'a Row, &'a Session) -> Option<i64>) -> Result<ArrayRef> {
         let mut values = Vec::with_capacity(self.len());
-        let mut valid = Vec::with_capacity(self.len());
+        let mut valid = Validity::new(self.len());
         self.for_each(|row, session| {
             let value = value(row, session);
+            valid.push(value.is_some(), values.len());
             values.push(value.unwrap_or_default());
-            valid.push(value.is_some());
         });
-        let nulls = valid.contains(&false).then(|| NullBuffer::from(valid));
-        Ok(Arc::new(Int64Array::try_new(values.into(), nulls)?))
+        Ok(Arc::new(Int64Array::try_new(values.into(), valid.finish())?))
     }
 
     fn booleans(&self, mut value: impl FnMut(&'a Row, &'a Session) -> Option<bool>) -> Result<ArrayRef> {
-        let mut values = Vec::with_capacity(self.len());
-        let mut valid = Vec::with_capacity(self.len());
+        let mut values = Bits::new(self.len());
+        let mut valid = Validity::new(self.len());
+        let mut count = 0;
         self.for_each(|row, session| {
             let value = value(row, session);
             values.push(value == Some(true));
-            valid.push(value.is_some());
+            valid.push(value.is_some(), count);
+            count += 1;
         });
-        let nulls = valid.contains(&false).then(|| NullBuffer::from(valid));
-        Ok(Arc::new(BooleanArray::new(BooleanBuffer::from(values), nulls)))
+        Ok(Arc::new(BooleanArray::new(values.finish(), valid.finish())))
     }
 
     fn times(&self, mut time_us: impl FnMut(&Row) -> i64) -> Result<ArrayRef> {
@@ -159,46 +189,58 @@ impl<'a> Rows<'a> {
             column::EVENT_ID => self.text(
                 36,
                 column,
-                |row, _, out| out.write(|out| text::uuid(&event_id(model, row.key), out)),
+                |row, _, out| {
+                    let (high, low) = event_id(model, row.key);
+                    out.push_bytes(&text::uuid(high, low), 36);
+                },
                 as_it_is,
             ),
-            column::EVENT_TYPE => self.text(
-                8,
-                column,
-                |row, _, out| out.push(row.event_type.text()),
-                |row, _, form, out| {
-                    let unknown = row.faults.contains(Fault::UnknownType);
-                    if unknown {
-                        out.push(UNKNOWN_TYPES[form.choice(9, UNKNOWN_TYPES.len())]);
-                    }
-                    unknown
-                },
-            ),
-            column::TS => self.text(
-                24,
-                column,
-                |row, _, out| out.write(|out| text::iso_time(row.time_ms, b'T', Suffix::Utc, out)),
-                |row, _, form, out| {
-                    let other = row.faults.contains(Fault::TsFormat);
-                    if other {
-                        out.write(|out| other_time(row.time_ms, form, out));
-                    }
-                    other
-                },
-            ),
+            column::EVENT_TYPE => {
+                let blocks = Block::<16>::all(EVENT_TYPES);
+                self.text(
+                    8,
+                    column,
+                    |row, _, out| out.push_block(&blocks[row.event_type.index()]),
+                    |row, _, form, out| {
+                        let unknown = row.faults.contains(Fault::UnknownType);
+                        if unknown {
+                            out.push(UNKNOWN_TYPES[form.choice(9, UNKNOWN_TYPES.len())]);
+                        }
+                        unknown
+                    },
+                )
+            }
+            column::TS => {
+                let mut times = Times::new();
+                self.text(
+                    24,
+                    column,
+                    |row, _, out| out.push_bytes(times.utc(row.time_ms), 24),
+                    |row, _, form, out| {
+                        if row.faults.contains(Fault::TsFormat) {
+                            out.write(|out| other_time(row.time_ms, form, out));
+                            return true;
+                        }
+                        let wrong = row.faults.contains(Fault::ClockSkew);
+                        if wrong {
+                            let time_ms = model.faults.wrong_time(session_of(row.key), row.time_ms);
+                            out.push_bytes(Times::new().utc(time_ms), 24);
+                        }
+                        wrong
+                    },
+                )
+            }
             column::USER_ID => {
-                self.text(19, column, |_, session, out| out.write(|out| text::decimal(session.user_id, out)), as_it_is)
+                self.text(19, column, |_, session, out| out.push_block(&session.user_text), as_it_is)
             }
             column::SESSION_ID => {
-                self.text(16, column, |_, session, out| out.write(|out| text::hex(session.session_id, out)), as_it_is)
+                self.text(16, column, |_, session, out| out.push_bytes(&text::hex(session.session_id), 16), as_it_is)
             }
             column::TRACK_URI => self.text(
                 26,
                 column,
                 |row, _, out| match row.has_track() {
-                    true => {
-                        out.write(|out| text::uri(ids::TRACK_PREFIX, model.catalogue.track_id(row.track), out));
-                    }
+                    true => out.push_bytes(&text::uri(TRACK_PREFIX, model.catalogue.track_id(row.track)), 26),
                     false => out.push_null(),
                 },
                 as_it_is,
@@ -207,7 +249,7 @@ impl<'a> Rows<'a> {
                 2,
                 column,
                 |row, session, out| match row.has_playlist() {
-                    true => out.write(|out| text::uri(ids::PLAYLIST_PREFIX, playlist_id(model, session), out)),
+                    true => out.push_bytes(&text::uri(PLAYLIST_PREFIX, playlist_id(model, session)), 29),
                     false => out.push_null(),
                 },
                 as_it_is,
@@ -229,7 +271,7 @@ impl<'a> Rows<'a> {
                     },
                 )
             }
-            column::CONTEXT => self.words(column, |row| row.context.text()),
+            column::CONTEXT => self.words::<32, _>(column, CONTEXTS, |row| row.context.index()),
             column::MS_PLAYED => self.int64s(|row, _| {
                 if !row.faults.is_empty() {
                     let form = model.faults.form(row.key);
@@ -242,8 +284,8 @@ impl<'a> Rows<'a> {
                 }
                 row.is_playback().then_some(i64::from(row.ms_played))
             }),
-            column::REASON_START => self.words(column, |row| row.reason_start.text()),
-            column::REASON_END => self.words(column, |row| row.reason_end.text()),
+            column::REASON_START => self.words::<16, _>(column, REASON_STARTS, |row| row.reason_start.index()),
+            column::REASON_END => self.words::<16, _>(column, REASON_ENDS, |row| row.reason_end.index()),
             15 => self.booleans(|row, _| row.is_playback().then_some(row.shuffle)),
             16 => self.booleans(|row, _| Some(row.offline)),
             17 => self.booleans(|_, session| Some(session.incognito)),
@@ -251,7 +293,7 @@ impl<'a> Rows<'a> {
             column::PLATFORM => self.text(
                 32,
                 column,
-                |_, session, out| out.push(DEVICES[usize::from(session.device)].name),
+                |_, session, out| out.push_block(&session.device_name),
                 |row, session, form, out| {
                     let alias = row.faults.contains(Fault::PlatformAlias);
                     if alias {
@@ -263,7 +305,7 @@ impl<'a> Rows<'a> {
             column::APP_VERSION => self.text(
                 11,
                 column,
-                |_, session, out| out.write(|out| out.extend_from_slice(session.app_version.text())),
+                |_, session, out| out.push_block(&session.app_version),
                 |row, session, form, out| {
                     let dirty = form.dirty(row.faults, row.event_type) == Some(column);
                     if dirty {
@@ -272,18 +314,21 @@ impl<'a> Rows<'a> {
                     dirty
                 },
             ),
-            column::CONN_COUNTRY => self.text(
-                2,
-                column,
-                |_, session, out| out.push(COUNTRIES[usize::from(session.country)].code),
-                |row, session, form, out| {
-                    let alias = row.faults.contains(Fault::CountryAlias);
-                    if alias {
-                        other_country(session, form, out);
-                    }
-                    alias
-                },
-            ),
+            column::CONN_COUNTRY => {
+                let blocks = Block::<2>::all(COUNTRIES.each_ref().map(|country| country.code));
+                self.text(
+                    2,
+                    column,
+                    |_, session, out| out.push_block(&blocks[usize::from(session.country)]),
+                    |row, session, form, out| {
+                        let alias = row.faults.contains(Fault::CountryAlias);
+                        if alias {
+                            other_country(session, form, out);
+                        }
+                        alias
+                    },
+                )
+            }
             _ => self.address(column),
         }
     }
@@ -301,10 +346,16 @@ impl<'a> Rows<'a> {
     fn truth_column(&self, column: usize) -> Result<ArrayRef> {
         let (model, catalogue) = (self.model, &self.model.catalogue);
         let track = |row: &Row| row.has_track().then_some(row.track);
+        // What the catalogue has of it.
+        let known = |row: &Row| track(row).filter(|&track| catalogue.has(track));
         match column {
             3 => {
                 let mut values = Vec::with_capacity(self.len() * 16);
-                self.for_each(|row, _| values.extend_from_slice(&event_id(model, row.key)));
+                self.for_each(|row, _| {
+                    let (high, low) = event_id(model, row.key);
+                    values.extend_from_slice(&high.to_be_bytes());
+                    values.extend_from_slice(&low.to_be_bytes());
+                });
                 let offsets = OffsetBuffer::from_repeated_length(16, self.len());
                 Ok(Arc::new(BinaryArray::try_new(offsets, Buffer::from_vec(values), None)?))
             }
@@ -313,11 +364,11 @@ impl<'a> Rows<'a> {
             6 => self.int64s(|_, session| Some(session.user_id as i64)),
             7 => self.int64s(|_, session| Some(session.session_id as i64)),
             8 => self.int64s(|row, _| track(row).map(|track| catalogue.track_id(track) as i64)),
-            9 => self.int64s(|row, _| track(row).map(|track| catalogue.artist_id(catalogue.artist_of(track)) as i64)),
+            9 => self.int64s(|row, _| known(row).map(|track| catalogue.artist_id(catalogue.artist_of(track)) as i64)),
             10 => self.texts(8, |row, _| {
-                track(row).map(|track| GENRES[usize::from(catalogue.genre_of(catalogue.artist_of(track)))].0)
+                known(row).map(|track| GENRES[usize::from(catalogue.genre_of(catalogue.artist_of(track)))].0)
             }),
-            11 => self.int64s(|row, _| track(row).map(|track| catalogue.length_ms(track))),
+            11 => self.int64s(|row, _| known(row).map(|track| catalogue.length_ms(track))),
             12 => self.int64s(|row, session| row.has_playlist().then(|| playlist_id(model, session) as i64)),
             13 => {
                 let mut out = TextColumn::new(self.len(), 1);
@@ -336,7 +387,7 @@ impl<'a> Rows<'a> {
             23 => self.texts(8, |_, session| Some(DEVICES[usize::from(session.device)].platform.text())),
             24 => {
                 let mut out = TextColumn::new(self.len(), 11);
-                self.for_each(|_, session| out.write(|out| out.extend_from_slice(session.app_version.text())));
+                self.for_each(|_, session| out.push_block(&session.app_version));
                 Ok(out.finish()?)
             }
             25 => self.texts(2, |_, session| Some(COUNTRIES[usize::from(session.country)].code)),
@@ -381,12 +432,42 @@ impl<'a> Rows<'a> {
     }
 }
 
+/// The texts of a set of words, by their number.
+macro_rules! texts {
+    ($words:ident) => {{
+        let mut texts = [""; $words::ALL.len()];
+        let mut n = 0;
+        while n < texts.len() {
+            texts[n] = $words::ALL[n].text();
+            n += 1;
+        }
+        texts
+    }};
+}
+
+const EVENT_TYPES: [&str; EventType::ALL.len()] = texts!(EventType);
+const CONTEXTS: [&str; Context::ALL.len()] = texts!(Context);
+const REASON_STARTS: [&str; ReasonStart::ALL.len()] = texts!(ReasonStart);
+const REASON_ENDS: [&str; ReasonEnd::ALL.len()] = texts!(ReasonEnd);
+
+/// What URIs begin with, as bytes.
+pub(crate) const TRACK_PREFIX: &[u8; 15] = prefix(ids::TRACK_PREFIX);
+const PLAYLIST_PREFIX: &[u8; 18] = prefix(ids::PLAYLIST_PREFIX);
+
+const fn prefix<const N: usize>(text: &'static str) -> &'static [u8; N] {
+    match text.as_bytes().first_chunk() {
+        Some(bytes) if text.len() == N => bytes,
+        // Only while compiling.
+        _ => panic!("the prefix has another length"),
+    }
+}
+
 /// The id of an event: a version 4 UUID.
 #[inline]
-fn event_id(model: &Model, key: u64) -> [u8; 16] {
+fn event_id(model: &Model, key: u64) -> (u64, u64) {
     let high = model.seed.draw(Purpose::EventIdHigh, key) & !0xf000 | 0x4000;
     let low = model.seed.draw(Purpose::EventIdLow, key) & !(3 << 62) | 2 << 62;
-    (u128::from(high) << 64 | u128::from(low)).to_be_bytes()
+    (high, low)
 }
 
 fn playlist_id(model: &Model, session: &Session) -> u64 {
@@ -431,10 +512,11 @@ fn other_country(session: &Session, form: Form, out: &mut TextColumn) {
 
 fn other_platform(session: &Session, form: Form, out: &mut TextColumn) {
     let device = &DEVICES[usize::from(session.device)];
+    let name = session.device_name.text();
     out.write(|out| match form.choice(13, 5) {
-        0 => out.extend(device.name.bytes().map(|byte| byte.to_ascii_uppercase())),
+        0 => out.extend(name.iter().map(u8::to_ascii_uppercase)),
         1 => {
-            out.extend_from_slice(device.name.as_bytes());
+            out.extend_from_slice(name);
             out.push(b' ');
         }
         _ => out.extend_from_slice(device.aliases[form.choice(14, device.aliases.len())].as_bytes()),

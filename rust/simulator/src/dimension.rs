@@ -6,11 +6,12 @@ use arrow::{
     array::{ArrayRef, BooleanArray, Date32Array, Int32Array, Int64Array, RecordBatch, RecordBatchOptions},
     datatypes::SchemaRef,
 };
-use downbeat_model::{Stream, ids};
+use downbeat_model::Stream;
 
 use crate::{
     Model, Result,
     catalogue::GENRES,
+    columns::TRACK_PREFIX,
     names,
     place::COUNTRIES,
     text::{self, TextColumn},
@@ -60,7 +61,9 @@ fn track_column(model: &Model, rows: Range<u32>, column: usize) -> Result<ArrayR
     let mut name = String::new();
     Ok(match column {
         0 => int64s(rows, |track| catalogue.track_id(track)),
-        1 => texts(rows, |track, out| text::uri(ids::TRACK_PREFIX, catalogue.track_id(track), out))?,
+        1 => texts(rows, |track, out| {
+            out.extend_from_slice(&text::uri(TRACK_PREFIX, catalogue.track_id(track))[..26]);
+        })?,
         2 => texts(rows, |track, out| {
             name.clear();
             names::track(&mut catalogue.track_name(track), &mut name);
@@ -97,10 +100,10 @@ fn listener_column(model: &Model, rows: Range<u32>, column: usize) -> Result<Arr
     let listeners = &model.listeners;
     Ok(match column {
         0 => int64s(rows, |listener| listeners.user_id(listener)),
-        1 => words(rows, |listener| COUNTRIES[usize::from(listeners.listener(listener).country)].code)?,
+        1 => words(rows, |listener| COUNTRIES[usize::from(listeners.listener(listener, 0).country)].code)?,
         2 => words(rows, |listener| listeners.homes.get(listeners.routine(listener).home).zone.name())?,
-        3 => Arc::new(Int32Array::from_iter_values(rows.map(|listener| listeners.listener(listener).birth_year))),
-        4 => dates(rows, |listener| listeners.listener(listener).signup_day),
-        _ => Arc::new(BooleanArray::from_iter(rows.map(|listener| Some(listeners.listener(listener).premium)))),
+        3 => Arc::new(Int32Array::from_iter_values(rows.map(|listener| listeners.listener(listener, 0).birth_year))),
+        4 => dates(rows, |listener| listeners.listener(listener, 0).signup_day),
+        _ => Arc::new(BooleanArray::from_iter(rows.map(|listener| Some(listeners.listener(listener, 0).premium)))),
     })
 }

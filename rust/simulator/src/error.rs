@@ -17,7 +17,7 @@ pub enum Error {
         bound: String,
     },
     /// No fault preset has this name.
-    #[error("no fault preset is called '{name}'; known: default, none")]
+    #[error("no fault preset is called '{name}'; known: default, none, harsh")]
     UnknownPreset {
         /// The name as given.
         name: String,
@@ -65,6 +65,12 @@ pub enum Error {
         stream: Stream,
         /// What the call reads, e.g. `a log; read it as a dimension`.
         expected: &'static str,
+    },
+    /// A kept index is of another world, or broken.
+    #[error("the index cannot be used: {reason}")]
+    Index {
+        /// What is wrong with it.
+        reason: &'static str,
     },
     /// No batch can hold a row.
     #[error("a batch of 0 rows holds nothing; ask for at least 1")]

@@ -38,47 +38,87 @@ pub(crate) const UNKNOWN_TYPES: [&str; 8] =
 #[derive(Debug)]
 pub(crate) struct FaultModel {
     seed: Seed,
-    duplicate: f64,
+    duplicate: u32,
+    wrong_clock: f64,
     /// The chance that a row has any fault, and each step's own; a step's comes into play where the steps before came to nothing.
-    any: f64,
-    steps: [(Step, f64); 5],
-    missing_field: f64,
-    bad_duration: f64,
+    any: u32,
+    steps: [(Step, f64); 6],
+    /// The quarantining faults, and the sum of the rates of each and those before.
+    quarantine: [(Fault, f64); 5],
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
     Quarantine,
-    Repair(Fault),
+    Mark(Fault),
+}
+
+/// A share as one of 2^32.
+fn threshold(share: f64) -> u32 {
+    (share * f64::from(u32::MAX)) as u32
 }
 
 impl FaultModel {
     pub(crate) fn new(seed: Seed, rates: &FaultRates) -> Self {
-        let quarantine = rates.missing_field + rates.bad_duration + rates.unknown_type;
+        let mut sum = 0.0;
+        let quarantine = [
+            (Fault::MissingField, rates.missing_field),
+            (Fault::UnknownType, rates.unknown_type),
+            (Fault::BadId, rates.bad_id),
+            (Fault::Garbage, rates.garbage),
+            // The last, for it is for playbacks only: what strikes another event strikes nothing.
+            (Fault::BadDuration, rates.bad_duration),
+        ]
+        .map(|(fault, rate)| {
+            sum += rate;
+            (fault, sum)
+        });
         let steps = [
-            (Step::Quarantine, quarantine),
-            (Step::Repair(Fault::TsFormat), rates.ts_format),
-            (Step::Repair(Fault::DirtyText), rates.dirty_text),
-            (Step::Repair(Fault::CountryAlias), rates.country_alias),
-            (Step::Repair(Fault::PlatformAlias), rates.platform_alias),
+            (Step::Quarantine, sum),
+            (Step::Mark(Fault::TsFormat), rates.ts_format),
+            (Step::Mark(Fault::DirtyText), rates.dirty_text),
+            (Step::Mark(Fault::CountryAlias), rates.country_alias),
+            (Step::Mark(Fault::PlatformAlias), rates.platform_alias),
+            (Step::Mark(Fault::OrphanTrack), rates.orphan_track),
         ];
         Self {
             seed,
-            duplicate: rates.duplicate,
-            any: 1.0 - steps.iter().map(|step| 1.0 - step.1).product::<f64>(),
+            duplicate: threshold(rates.duplicate),
+            wrong_clock: rates.clock_skew,
+            any: threshold(1.0 - steps.iter().map(|step| 1.0 - step.1).product::<f64>()),
             steps,
-            missing_field: rates.missing_field,
-            bad_duration: rates.bad_duration,
+            quarantine,
         }
     }
 
-    /// The faults of an event. One look at chance settles most rows.
+    /// Whether the clock of a session's device is wrong.
     #[inline]
-    pub(crate) fn faults(&self, key: u64, event_type: EventType) -> Faults {
-        let bits = self.seed.draw(Purpose::Fault, key);
-        match unit(bits) < self.any {
-            true => self.choose(bits, key, event_type),
-            false => Faults::default(),
+    pub(crate) fn has_wrong_clock(&self, session: u64) -> bool {
+        unit(self.seed.draw(Purpose::WrongClock, session)) < self.wrong_clock
+    }
+
+    /// What a wrong clock says at a time; both in milliseconds since 1970 UTC. Always further from the time of arrival than
+    /// anybody believes: devices are offline for a week at most, and wrong by more.
+    pub(crate) fn wrong_time(&self, session: u64, time_ms: i64) -> i64 {
+        const DAY_MS: i64 = 86_400_000;
+        const IN_2000_MS: i64 = 946_684_800_000;
+        let bits = mix(self.seed.draw(Purpose::WrongClock, session));
+        let days = |bound: u64| scale(mix(bits), bound) as i64 * DAY_MS;
+        match bits & 3 {
+            // The battery was empty, and the clock began anew.
+            0 => IN_2000_MS + time_ms % (30 * DAY_MS),
+            1 => time_ms - 12 * DAY_MS - days(400),
+            2 => time_ms - 365 * DAY_MS * (1 + scale(mix(bits), 9) as i64),
+            _ => time_ms + 9 * DAY_MS + days(4_000),
+        }
+    }
+
+    /// The faults of an event of a session whose clock is right. `bits` settles most rows at one look.
+    #[inline]
+    pub(crate) fn faults(&self, bits: u64, key: u64, event_type: EventType) -> Faults {
+        match (bits >> 32) as u32 >= self.any {
+            true => Faults::default(),
+            false => self.choose(bits, key, event_type),
         }
     }
 
@@ -86,7 +126,7 @@ impl FaultModel {
     #[cold]
     fn choose(&self, bits: u64, key: u64, event_type: EventType) -> Faults {
         let mut faults = Faults::default();
-        let mut left = unit(bits);
+        let mut left = (bits >> 32) as f64 / f64::from(u32::MAX);
         let mut none_before = 1.0;
         let mut more = None;
         for (i, &(step, rate)) in self.steps.iter().enumerate() {
@@ -106,25 +146,13 @@ impl FaultModel {
             match step {
                 Step::Quarantine => {
                     let which = unit(mix(draws ^ 1)) * rate;
-                    if which < self.missing_field {
-                        faults.insert(Fault::MissingField);
-                    } else if which >= self.missing_field + self.bad_duration {
-                        faults.insert(Fault::UnknownType);
-                    } else if is_playback(event_type) {
-                        faults.insert(Fault::BadDuration);
+                    let fault = self.quarantine.iter().find(|fault| which < fault.1).map_or(Fault::MissingField, |f| f.0);
+                    if fault != Fault::BadDuration || is_playback(event_type) {
+                        faults.insert(fault);
                     }
                 }
-                Step::Repair(fault) => {
-                    let form = self.form(key);
-                    let missing = form.missing(faults, event_type);
-                    let possible = match fault {
-                        Fault::TsFormat => missing != Some(column::TS),
-                        Fault::CountryAlias => missing != Some(column::CONN_COUNTRY),
-                        Fault::PlatformAlias => missing != Some(column::PLATFORM),
-                        // The version of the app is always there, and never required.
-                        _ => true,
-                    };
-                    if possible {
+                Step::Mark(fault) => {
+                    if self.form(key).leaves_room_for(fault, faults, event_type) {
                         faults.insert(fault);
                     }
                 }
@@ -133,12 +161,11 @@ impl FaultModel {
         faults
     }
 
-    /// Whether a row is sent again.
+    /// Whether a row is sent again: `bits` are those of the event, mixed.
     #[inline]
-    pub(crate) fn is_resent(&self, key: u64, faults: Faults, event_type: EventType) -> bool {
-        unit(self.seed.draw(Purpose::Resent, key)) < self.duplicate
-            && (!faults.contains(Fault::MissingField)
-                || self.form(key).missing(faults, event_type) != Some(column::EVENT_ID))
+    pub(crate) fn is_resent(&self, bits: u64, key: u64, faults: Faults, event_type: EventType) -> bool {
+        ((bits >> 32) as u32) < self.duplicate
+            && (faults.is_empty() || !self.form(key).spoils(column::EVENT_ID, faults, event_type))
     }
 
     /// The chance in how an event's faults look.
@@ -178,6 +205,57 @@ impl Form {
         };
         let choice = self.choice(1, ALWAYS.len() + more.len());
         Some(ALWAYS.get(choice).copied().unwrap_or_else(|| more[choice - ALWAYS.len()]))
+    }
+
+    /// The column with a malformed id.
+    pub(crate) fn bad_id(self, faults: Faults, event_type: EventType) -> Option<usize> {
+        use column as c;
+        if !faults.contains(Fault::BadId) {
+            return None;
+        }
+        let of_type: &[usize] = match event_type {
+            EventType::PlaylistCreate => &[c::PLAYLIST_URI],
+            EventType::PlaylistAdd | EventType::PlaylistRemove => &[c::TRACK_URI, c::PLAYLIST_URI],
+            _ => &[c::TRACK_URI],
+        };
+        const ALWAYS: [usize; 3] = [c::EVENT_ID, c::USER_ID, c::SESSION_ID];
+        let choice = self.choice(15, ALWAYS.len() + of_type.len());
+        Some(ALWAYS.get(choice).copied().unwrap_or_else(|| of_type[choice - ALWAYS.len()]))
+    }
+
+    /// Whether a column is torn: two of those that no rule overlooks, and maybe others.
+    pub(crate) fn is_torn(self, place: usize, faults: Faults) -> bool {
+        use column as c;
+        const SURE: [usize; 4] = [c::EVENT_TYPE, c::TS, c::USER_ID, c::SESSION_ID];
+        const OTHERS: [usize; 6] =
+            [c::EVENT_ID, c::TRACK_URI, c::CONTEXT, c::REASON_START, c::REASON_END, c::CONN_COUNTRY];
+        if !faults.contains(Fault::Garbage) {
+            return false;
+        }
+        let first = self.choice(16, SURE.len());
+        place == SURE[first]
+            || place == SURE[(first + 1 + self.choice(17, SURE.len() - 1)) % SURE.len()]
+            || OTHERS.contains(&place) && self.choice(18 + place as u64, 3) == 0
+    }
+
+    /// Whether a column does not hold its value, repairable or not, so that nothing else may show in it.
+    fn spoils(self, column: usize, faults: Faults, event_type: EventType) -> bool {
+        self.missing(faults, event_type) == Some(column)
+            || self.bad_id(faults, event_type) == Some(column)
+            || self.is_torn(column, faults)
+    }
+
+    /// Whether a fault can show beside those that a row has already.
+    fn leaves_room_for(self, fault: Fault, faults: Faults, event_type: EventType) -> bool {
+        let spoilt = |column| self.spoils(column, faults, event_type);
+        match fault {
+            Fault::TsFormat => !spoilt(column::TS),
+            Fault::CountryAlias => !spoilt(column::CONN_COUNTRY),
+            Fault::PlatformAlias => !spoilt(column::PLATFORM),
+            Fault::OrphanTrack => event_type != EventType::PlaylistCreate && !spoilt(column::TRACK_URI),
+            // The version of the app is always there, and never required; what is torn has no place for more.
+            _ => !faults.contains(Fault::Garbage),
+        }
     }
 
     /// What stands in a missing text column: null mostly, or a text with nothing in it.
@@ -231,6 +309,34 @@ impl Form {
                 out.extend_from_slice(&text.as_bytes()[at..]);
             }
         }
+    }
+
+    /// Writes an id that no reader takes for one.
+    pub(crate) fn malform(self, text: &[u8], out: &mut Vec<u8>) {
+        match self.choice(40, 4) {
+            0 => out.extend_from_slice([&b"undefined"[..], b"NaN", b"[object Object]", b"?"][self.choice(41, 4)]),
+            1 => {
+                out.extend_from_slice(&text[..1 + self.choice(42, text.len() - 1)]);
+                out.extend_from_slice("…".as_bytes());
+            }
+            2 => {
+                out.extend_from_slice(text);
+                out.extend_from_slice(b"%20");
+            }
+            _ => {
+                let at = self.choice(43, text.len());
+                out.extend_from_slice(&text[..at]);
+                out.push(b'!');
+                out.extend_from_slice(&text[at + 1..]);
+            }
+        }
+    }
+
+    /// Writes what is left of a text after a buffer was overwritten: its beginning, and a piece of something else.
+    pub(crate) fn tear(self, text: &[u8], out: &mut Vec<u8>) {
+        const PIECES: [&str; 4] = ["\u{fffd}\u{fffd}", "\",\"ts\":", "\u{fffd}{\"e", "#\u{fffd}\\u00"];
+        out.extend_from_slice(&text[..self.choice(44, text.len())]);
+        out.extend_from_slice(PIECES[self.choice(45, PIECES.len())].as_bytes());
     }
 
     /// A length of playback that cannot be.

@@ -2,7 +2,7 @@
 //!
 //! A [`World`] is a function of its [`WorldConfig`]: the same seed and configuration give the same rows on every machine,
 //! whoever asks, in whatever batches, from whatever offset. Nothing is stored; what a listener is, does on a day and plays
-//! in a session are each a hash of ids, and an index of counts (8 bytes an hour of each partition) finds a row by offset or time.
+//! in a session are each a hash of ids, and an index of counts (8 bytes an hour of each partition, more in a large world) finds a row by offset or time.
 //!
 //! ```
 //! use downbeat_model::Stream;
@@ -35,16 +35,24 @@ mod device;
 mod dimension;
 mod error;
 mod fault;
+mod index;
 mod listener;
 mod log;
 mod names;
 mod place;
 mod plan;
+mod playlist;
 mod row;
 mod session;
 mod text;
 
-use std::{ops::Range, sync::Arc};
+use std::{
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use downbeat_model::Stream;
@@ -59,6 +67,7 @@ use crate::{
     fault::FaultModel,
     listener::Listeners,
     log::{Bucket, PartitionLog},
+    playlist::Playlists,
     session::Tables,
 };
 
@@ -74,6 +83,7 @@ struct Model {
     catalogue: Catalogue,
     listeners: Listeners,
     tables: Tables,
+    playlists: Playlists,
     offline_us: Quantiles,
     faults: FaultModel,
 }
@@ -98,14 +108,15 @@ impl World {
         let start_us = config.start_us();
         let start_day = start_us / 86_400_000_000;
         let model = Arc::new(Model {
-            seed,
             start_us,
             start_day,
-            catalogue: Catalogue::new(seed, config.tracks, config.artist_count(), start_day),
-            listeners: Listeners::new(seed, start_day),
+            catalogue: Catalogue::new(seed.clone(), config.tracks, config.artist_count(), start_day),
+            listeners: Listeners::new(seed.clone(), start_day),
             tables: Tables::new(),
+            playlists: Playlists::new(),
             offline_us: plan::offline_us(),
-            faults: FaultModel::new(seed, &config.faults),
+            faults: FaultModel::new(seed.clone(), &config.faults),
+            seed,
             config,
         });
         let logs =
@@ -151,6 +162,37 @@ impl World {
         }
         let place = log.locate(offset).map_err(|rows| Error::PastEnd { stream: Stream::Events, row: offset, rows })?;
         Ok(log.bucket(place.bucket).rows[(offset - place.first) as usize].arrived_us)
+    }
+
+    /// Counts the rows of all partitions before `time_us` (microseconds since 1970 UTC), on all cores, as a first look at
+    /// such a time would: a long history takes a while. `progress` is called now and then with the share done, from 0 to 1.
+    pub fn count(&self, time_us: i64, progress: &(dyn Fn(f64) + Sync)) {
+        let time_us = time_us.min(self.config().until_us().unwrap_or(i64::MAX));
+        let total = (time_us.saturating_sub(self.model.start_us)).max(1) as f64 * f64::from(self.partitions());
+        let done = AtomicI64::new(0);
+        for log in self.logs.iter() {
+            log.count(time_us, &|counted_us| {
+                let done = done.fetch_add(counted_us, Ordering::Relaxed) + counted_us;
+                progress((done as f64 / total).min(1.0));
+            });
+        }
+    }
+
+    /// What has been counted so far, to be kept for the next time: see [`restore_index`](Self::restore_index).
+    pub fn index(&self) -> Vec<u8> {
+        index::write(&self.fingerprint, self.logs.iter().map(PartitionLog::counts))
+    }
+
+    /// Takes what [`index`](Self::index) returned, so that it need not be counted again.
+    ///
+    /// # Errors
+    /// [`Error::Index`] if it is of another world, or not whole; nothing is taken then.
+    pub fn restore_index(&self, index: &[u8]) -> Result<()> {
+        let counts = index::read(&self.fingerprint, self.logs.len(), index)?;
+        for (log, (until, pending)) in self.logs.iter().zip(counts) {
+            log.restore(until, pending).map_err(|reason| Error::Index { reason })?;
+        }
+        Ok(())
     }
 
     /// Reads rows of `events` or `truth`.

@@ -3,11 +3,14 @@
 //! Everything is a function of a listener's number. How much somebody listens is log-normal over listeners; it decides the share
 //! of active days, the sessions of a day and the length of a session together.
 
+use chrono::{Datelike, NaiveDate};
+
 use crate::{
     catalogue::GENRES,
-    chance::{Alias, Chance, Purpose, Quantiles, Seed, exp, mix, normal, scale, unit},
-    device::{OTHERS, PHONES},
+    chance::{Alias, Purpose, Quantiles, Seed, exp, ln, mix, normal, scale, unit},
+    device::{COMPUTERS, OTHERS, PHONES},
     place::{Clock, Homes},
+    row::day_key,
 };
 
 /// Most sessions a listener has on one day.
@@ -44,8 +47,8 @@ pub(crate) struct Listeners {
     pub(crate) homes: Homes,
     levels: Vec<Level>,
     genres: Alias,
-    /// Seconds after 04:00 local at which sessions begin.
-    begins_s: Quantiles,
+    /// Seconds after 04:00 local at which sessions begin: on working days, and on days off.
+    begins_s: [Quantiles; 2],
     /// Days since 1970.
     start_day: i64,
 }
@@ -60,11 +63,21 @@ pub(crate) struct Routine {
     shift_s: i32,
 }
 
-/// Who a listener is.
+/// What a day of the calendar is to everybody.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Today {
+    /// Counted from the world's first.
+    pub(crate) day: i64,
+    /// Nobody commutes.
+    pub(crate) day_off: bool,
+    /// How much likelier than on other days people listen.
+    busy: f64,
+}
+
+/// Who a listener is, on a day.
 #[derive(Debug)]
 pub(crate) struct Listener {
     pub(crate) routine: Routine,
-    pub(crate) user_id: u64,
     pub(crate) country: u8,
     pub(crate) premium: bool,
     pub(crate) birth_year: i32,
@@ -81,8 +94,8 @@ pub(crate) struct Listener {
     pub(crate) library_tracks: u64,
     pub(crate) phone: u16,
     pub(crate) other_device: u16,
-    /// How far behind the newest app their phone is.
-    pub(crate) app_lag_days: i64,
+    /// How far behind the newest app, and the newest system, their devices are.
+    pub(crate) lag_days: i64,
 }
 
 /// When a session may go on, in seconds since 1970 UTC.
@@ -95,25 +108,26 @@ pub(crate) struct Slot {
     pub(crate) hour: u8,
 }
 
+/// Shares of sessions by local hour from 4 to 3, which give the published shares of plays (Music Streaming Sessions, a weekend;
+/// peak to trough 9.5). Working days have a morning on the way to work and a dip at lunch that days off have not.
+const HOURS: [[f64; 24]; 2] = [
+    [
+        9.0, 10.0, 18.0, 27.0, 31.0, 36.0, 43.0, 49.0, 54.0, 60.0, 64.0, 67.0, 71.0, 70.0, 66.0, 58.0, 56.0, 56.0, 50.0, 40.0,
+        30.0, 20.0, 14.0, 11.0,
+    ],
+    [
+        9.0, 7.0, 9.0, 12.0, 18.0, 31.0, 44.0, 52.0, 60.0, 65.0, 70.0, 70.0, 69.0, 64.0, 61.0, 57.0, 56.0, 60.0, 55.0, 46.0,
+        37.0, 27.0, 19.0, 14.0,
+    ],
+];
+
 impl Listeners {
     pub(crate) fn new(seed: Seed, start_day: i64) -> Self {
-        // Shares of plays by local hour from 4 to 3: Music Streaming Sessions, peak to trough 9.5.
-        const HOURS: [f64; 24] = [
-            9.0, 7.0, 10.0, 14.0, 20.0, 33.0, 44.0, 50.0, 58.0, 64.0, 69.0, 69.0, 70.0, 65.0, 62.0, 57.0, 56.0, 59.0,
-            53.0, 43.0, 34.0, 24.0, 17.0, 13.0,
-        ];
-        let total: f64 = HOURS.iter().sum();
-        let mut points = vec![(0.0, 0.0)];
-        let mut share = 0.0;
-        for (hour, weight) in HOURS.iter().enumerate() {
-            share += weight / total;
-            points.push((share, (hour + 1) as f64 * 3600.0));
-        }
         let levels = (0..LEVELS)
             .map(|level| {
                 let z = normal((level as f64 + 0.5) / LEVELS as f64);
                 Level {
-                    active: 1.0 / (1.0 + exp(0.9 - 1.6 * z)),
+                    active: 1.0 / (1.0 + exp(0.85 - 1.5 * z)),
                     no_more_sessions: exp(-1.25 * exp(0.4 * z)),
                     premium: 1.0 / (1.0 + exp(0.6 - 3.0 * z)),
                     length: exp(0.15 * z),
@@ -126,9 +140,32 @@ impl Listeners {
             homes: Homes::new(),
             levels,
             genres: Alias::new(&GENRES.map(|genre| genre.1)),
-            begins_s: Quantiles::through(&points),
+            begins_s: HOURS.map(|hours| {
+                let total: f64 = hours.iter().sum();
+                let mut points = vec![(0.0, 0.0)];
+                let mut share = 0.0;
+                for (hour, weight) in hours.iter().enumerate() {
+                    share += weight / total;
+                    points.push((share, (hour + 1) as f64 * 3600.0));
+                }
+                Quantiles::through(&points)
+            }),
             start_day,
         }
+    }
+
+    /// `date` is the date of `day`.
+    pub(crate) fn today(&self, day: i64, date: NaiveDate) -> Today {
+        let weekday = date.weekday().num_days_from_monday();
+        // Weeks vary by ten per cent (Yambda); at Christmas people have company.
+        const WEEK: [f64; 7] = [0.99, 0.97, 0.98, 1.0, 1.05, 1.03, 0.98];
+        let (holiday, busy) = match (date.month(), date.day()) {
+            (12, 24..=26) => (true, 0.8),
+            (12, 31) => (false, 1.1),
+            (1, 1) => (true, 0.85),
+            _ => (false, 1.0),
+        };
+        Today { day, day_off: holiday || weekday >= 5, busy: busy * WEEK[weekday as usize] }
     }
 
     #[inline]
@@ -146,11 +183,33 @@ impl Listeners {
         }
     }
 
+    /// The first day of a listener and the one after the last, counted from the world's first.
+    ///
+    /// Nine in ten are there from the beginning, the others come over the years; every year one in twelve goes for good.
+    #[inline]
+    fn lifetime(&self, listener: u32) -> (i64, i64) {
+        let bits = self.seed.draw(Purpose::Lifetime, u64::from(listener));
+        let first = match bits & 1023 {
+            0..=921 => -1,
+            _ => scale(mix(bits), 1_460) as i64,
+        };
+        (first, first.max(0) + (-4_380.0 * ln(unit(bits) + 1e-9)) as i64)
+    }
+
+    /// Whether a listener pays, which some begin or cease to do in a quarter.
+    fn premium(&self, listener: u32, routine: Routine, day: i64) -> bool {
+        let bits = self.seed.draw(Purpose::Tier, u64::from(listener));
+        let quarter = (day + (bits & 63) as i64).div_euclid(91);
+        let moved = unit(mix(bits ^ (quarter as u64) << 32)) - 0.5;
+        !routine.bot && unit(bits) + 0.03 * moved < self.levels[usize::from(routine.level)].premium
+    }
+
     pub(crate) fn user_id(&self, listener: u32) -> u64 {
         self.seed.id(Purpose::UserId, u64::from(listener))
     }
 
-    pub(crate) fn listener(&self, listener: u32) -> Listener {
+    /// `day` counts from the world's first.
+    pub(crate) fn listener(&self, listener: u32, day: i64) -> Listener {
         let routine = self.routine(listener);
         let level = &self.levels[usize::from(routine.level)];
         let mut chance = self.seed.stream(Purpose::Habits, u64::from(listener));
@@ -162,14 +221,21 @@ impl Listeners {
         for i in 0..3 {
             taste |= 1 << self.genres.get(mix(traits.wrapping_add(i)));
         }
+        // A phone lasts three years or so, other things longer.
+        let worn = |bits: u64, days: i64| mix(bits ^ ((day + (bits & 1023) as i64) / days) as u64);
+        let first = self.lifetime(listener).0;
         Listener {
             routine,
-            user_id: self.user_id(listener),
             country: self.homes.get(routine.home).country,
-            premium: !routine.bot && unit(mix(traits)) < level.premium,
+            premium: self.premium(listener, routine, day),
             birth_year: (start_year - age) as i32,
-            signup_day: self.start_day - 1 - scale(mix(ages ^ traits), 365 * (age.min(26) as u64 - 12)) as i64,
-            impatience: (unit(traits) - 0.5) * 0.3 - (age - 30) as f64 * 0.002,
+            signup_day: match first {
+                -1 => self.start_day - 1 - scale(mix(ages ^ traits), 365 * (age.min(26) as u64 - 12)) as i64,
+                later => self.start_day + later,
+            },
+            // The young skip most, and those of middle age more than those before and after.
+            impatience: (unit(traits) - 0.5) * 0.3 + if age < 20 { 0.06 } else { 0.0 } - (age - 30) as f64 * 0.002
+                + if (43..=52).contains(&age) { 0.05 } else { 0.0 },
             expressive: {
                 // A product of uniforms: most react seldom, a few to everything. Its mean is 1.
                 4.0 * unit(mix(devices)) * unit(mix(devices ^ traits))
@@ -177,24 +243,33 @@ impl Listeners {
             length: level.length,
             taste,
             library_tracks: ((level.library * (0.4 + 1.2 * unit(devices))) as u64).max(20),
-            phone: PHONES.start + scale(devices, u64::from(PHONES.end - PHONES.start)) as u16,
-            other_device: OTHERS.start + scale(devices << 20, u64::from(OTHERS.end - OTHERS.start)) as u16,
-            app_lag_days: { if devices & 7 == 0 { (devices >> 8 & 255) as i64 } else { (devices >> 8 & 31) as i64 } },
+            phone: PHONES.start + scale(worn(devices, 1_000), u64::from(PHONES.end - PHONES.start)) as u16,
+            other_device: match routine.bot && devices & 7 < 5 {
+                // Farms run on computers.
+                true => COMPUTERS.start + scale(devices << 20, u64::from(COMPUTERS.end - COMPUTERS.start)) as u16,
+                false => OTHERS.start + scale(worn(devices << 20, 1_700), u64::from(OTHERS.end - OTHERS.start)) as u16,
+            },
+            lag_days: { if devices & 7 == 0 { (devices >> 8 & 255) as i64 } else { (devices >> 8 & 31) as i64 } },
         }
     }
 
-    /// A listener's sessions on a local day (`day`: whatever number stands for it in keys), in order; none on most days.
+    /// A listener's sessions on a local day (`day_key`: what stands for listener and day in keys), in order; none on most days.
     #[inline]
     pub(crate) fn sessions(
         &self,
+        listener: u32,
         routine: Routine,
-        day_key: u64,
+        today: &Today,
         clock: &Clock,
         out: &mut [Slot; MAX_SESSIONS],
     ) -> usize {
         let level = &self.levels[usize::from(routine.level)];
-        let mut chance = self.seed.stream(Purpose::Day, day_key);
-        if !routine.bot && !chance.hit(level.active) {
+        let mut chance = self.seed.stream(Purpose::Day, day_key(listener, today.day));
+        if !routine.bot && !chance.hit(level.active * today.busy) {
+            return 0;
+        }
+        let (first, end) = self.lifetime(listener);
+        if !(first..end).contains(&today.day) {
             return 0;
         }
         // Poisson: multiply uniforms until they fall below e^-mean.
@@ -207,11 +282,20 @@ impl Listeners {
         if routine.bot {
             wanted = 4;
         }
+        let begins_s = &self.begins_s[usize::from(today.day_off)];
+        let usual = self.seed.draw(Purpose::Lifetime, !u64::from(listener));
         let mut local = [0u32; MAX_SESSIONS];
         for start in &mut local[..wanted] {
             let bits = chance.bits();
             let jitter = (bits >> 12) as i64 % 600 - 300;
-            *start = (self.begins_s.get(bits) + jitter - 1500 + i64::from(routine.shift_s)).rem_euclid(86_400) as u32;
+            // Two sessions in five are at one of two hours of the listener's own, give or take half an hour.
+            let (when, around) = match bits >> 61 {
+                0..=1 => (usual, (bits >> 24) as i64 % 3600 - 1800),
+                2 => (mix(usual), (bits >> 24) as i64 % 3600 - 1800),
+                _ => (bits, 0),
+            };
+            let begin_s = begins_s.get(when) + around + jitter - 1200 + i64::from(routine.shift_s);
+            *start = begin_s.rem_euclid(86_400) as u32;
         }
         let local = &mut local[..wanted];
         local.sort_unstable();
@@ -239,10 +323,16 @@ impl Listeners {
         count
     }
 
-    /// The draws of a listener's library, one of which stands for each place in it.
+    /// 64 bits for a place in a listener's library.
     #[inline]
-    pub(crate) fn library(&self, listener: u32, place: u64) -> Chance {
-        self.seed.stream(Purpose::Library, u64::from(listener) << 32 | place)
+    pub(crate) fn library(&self, listener: u32, place: u64) -> u64 {
+        self.seed.draw(Purpose::Library, u64::from(listener) << 32 | place)
+    }
+
+    /// Sessions of a listener on the average day.
+    pub(crate) fn sessions_a_day(&self, routine: Routine) -> f64 {
+        let level = &self.levels[usize::from(routine.level)];
+        level.active * (1.0 - ln(level.no_more_sessions))
     }
 }
 
@@ -253,13 +343,14 @@ mod tests {
     #[test]
     fn sessions_of_a_day_neither_overlap_nor_leave_their_day() {
         let listeners = Listeners::new(Seed::new(5), 20_000);
-        let clocks = listeners.homes.clocks("2026-10-31".parse().unwrap());
+        let date = "2026-10-31".parse().unwrap();
+        let (clocks, today) = (listeners.homes.clocks(date), listeners.today(40, date));
         let mut slots = [Slot { start_s: 0, limit_s: 0, hour: 0 }; MAX_SESSIONS];
         let mut sessions = 0;
         for listener in 0..5_000 {
             let routine = listeners.routine(listener);
             let clock = &clocks[usize::from(routine.home)];
-            let count = listeners.sessions(routine, u64::from(listener), clock, &mut slots);
+            let count = listeners.sessions(listener, routine, &today, clock, &mut slots);
             for (i, slot) in slots[..count].iter().enumerate() {
                 assert!(slot.start_s >= clock.utc_s(0) && slot.limit_s < clock.end_s());
                 assert!(slot.limit_s > slot.start_s || i + 1 == count);
@@ -269,6 +360,6 @@ mod tests {
             }
             sessions += count;
         }
-        assert!(sessions > 2_000);
+        assert!(sessions > 1_500);
     }
 }

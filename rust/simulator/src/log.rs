@@ -1,35 +1,38 @@
 //! The log of one partition: rows in order of arrival, found by offset or by time without making those before.
 //!
-//! Time of arrival is cut into buckets ([`BUCKET_US`]). An index keeps how many rows each bucket holds: 8 bytes an hour, worked out
+//! Time of arrival is cut into buckets ([`Cut`]). An index keeps how many rows each bucket holds: 8 bytes a bucket, worked out
 //! once, as far as somebody has asked, by playing the sessions without writing anything. A bucket's rows are made when they
-//! are wanted, from the sessions that enter in it and the tails of those that entered in the six before. The last few buckets,
-//! tails and plans are kept, so that reading on plays each session once more, and following the present makes a bucket once an hour.
+//! are wanted, by a [`Cursor`]: it keeps the sessions that go on, and moves from bucket to bucket. One that is to be somewhere
+//! else begins [`Cut::tail`] buckets before, where whatever arrives in the wanted one has not begun. The last few buckets, cursors
+//! and plans are kept, so that reading on plays each session once, a piece at a time.
 
 use std::{
     collections::VecDeque,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicI64, AtomicUsize, Ordering},
     },
     thread,
 };
 
 use crate::{
     Model,
-    config::MAX_DAYS,
-    plan::{BUCKET_US, BUCKETS_PER_DAY, DayPlan},
+    plan::{Cut, Plan},
     row::{Row, Session},
-    session::{SPAN_US, play},
+    session::Player,
 };
 
-/// Rows of a session arrive in the bucket in which it enters or in one of this many after it.
-const TAIL: usize = (SPAN_US / BUCKET_US) as usize;
+/// Plans kept: those that two readers are in, and the ones after.
+const PLANS: usize = 4;
 
-/// Plans kept: of the day at hand and the day before.
-const PLANS: usize = 2;
+/// Buckets kept: for two readers, the one being read and those before (where originals of its copies may stand).
+const BUCKETS: usize = 8;
 
-/// Buckets kept: for two readers, the one being read and the one before (where originals of its copies may stand).
-const BUCKETS: usize = 4;
+/// Cursors of a partition: a few readers may be far apart.
+const CURSORS: usize = 4;
+
+/// Listeners of a partition above which a cursor takes more than 50 MB, and there is one only.
+const ONE_CURSOR_FROM: u64 = 1_000_000;
 
 /// The rows that arrive within one bucket, in order.
 #[derive(Debug)]
@@ -38,32 +41,18 @@ pub(crate) struct Bucket {
     pub(crate) sessions: Vec<Session>,
 }
 
-/// The rows of a bucket's sessions that arrive in the buckets after it.
-#[derive(Debug)]
-struct Tails {
-    rows: [Vec<Row>; TAIL],
-    sessions: Vec<Session>,
-}
-
-/// The sessions that enter in one bucket, played.
-struct Entered {
-    /// What arrives in the bucket itself, in no order.
-    rows: Vec<Row>,
-    sessions: Vec<Session>,
-    tails: Arc<Tails>,
-}
-
 /// The log of one partition.
 #[derive(Debug)]
 pub(crate) struct PartitionLog {
     model: Arc<Model>,
     partition: u32,
+    cut: Cut,
     index: Mutex<Index>,
     /// Rows of a bounded world.
     rows: OnceLock<u64>,
-    plans: Mutex<Recent<DayPlan>>,
-    tails: Mutex<Recent<Tails>>,
+    plans: Mutex<Recent<Plan>>,
     buckets: Mutex<Recent<Bucket>>,
+    cursors: Mutex<VecDeque<Arc<Moving>>>,
 }
 
 /// How many rows there are.
@@ -72,7 +61,7 @@ struct Index {
     /// Rows in each bucket and all before it.
     until: Vec<u64>,
     /// Rows that sessions counted already leave in the buckets to come.
-    pending: [u64; TAIL],
+    pending: Vec<u64>,
 }
 
 /// The last few results of something dear.
@@ -122,28 +111,29 @@ pub(crate) struct Place {
 
 impl PartitionLog {
     pub(crate) fn new(model: Arc<Model>, partition: u32) -> Self {
+        let cut = Cut::new(model.config.listeners / u64::from(model.config.partitions));
         Self {
             model,
             partition,
-            index: Mutex::new(Index { until: Vec::new(), pending: [0; TAIL] }),
+            cut,
+            index: Mutex::new(Index { until: Vec::new(), pending: vec![0; cut.tail() as usize] }),
             rows: OnceLock::new(),
             plans: Recent::new(PLANS),
-            // For two readers, too.
-            tails: Recent::new(2 * (TAIL + 1)),
             buckets: Recent::new(BUCKETS),
+            cursors: Mutex::default(),
         }
     }
 
     /// The number of rows that arrive before `time_us`.
     pub(crate) fn offset_at(&self, time_us: i64) -> u64 {
-        let end_us = self.model.start_us + MAX_DAYS * BUCKETS_PER_DAY * BUCKET_US;
+        let end_us = self.model.start_us + self.cut.last_bucket() * self.cut.bucket_us;
         let since_us = time_us.min(end_us).saturating_sub(self.model.start_us);
         if since_us <= 0 {
             return 0;
         }
-        let bucket = since_us / BUCKET_US;
+        let bucket = since_us / self.cut.bucket_us;
         let first = self.rows_before(bucket);
-        if since_us % BUCKET_US == 0 {
+        if since_us % self.cut.bucket_us == 0 {
             return first;
         }
         first + self.bucket(bucket).rows.partition_point(|row| row.arrived_us < time_us) as u64
@@ -157,7 +147,7 @@ impl PartitionLog {
 
     /// The bucket that holds a row; the number of all rows if there are no more than `offset`.
     pub(crate) fn locate(&self, offset: u64) -> Result<Place, u64> {
-        let last = MAX_DAYS * BUCKETS_PER_DAY;
+        let last = self.cut.last_bucket();
         let mut index = lock(&self.index);
         loop {
             let (known, rows) = (index.until.len() as i64, index.until.last().copied().unwrap_or(0));
@@ -167,10 +157,10 @@ impl PartitionLog {
             if known == last {
                 return Err(rows);
             }
-            // As far as the row should be, and a day at least: days are counted in parallel.
+            // As far as the row should be, and a plan at least: plans are counted in parallel.
             let per_bucket = rows / (known.max(1) as u64) + 1;
             let missing = ((offset - rows) / per_bucket).min(last as u64) as i64;
-            self.extend(&mut index, (known + missing.max(BUCKETS_PER_DAY)).min(last));
+            self.extend(&mut index, (known + missing.max(self.cut.plan_buckets)).min(last), &|_| {});
         }
         let bucket = index.until.partition_point(|&until| until <= offset);
         Ok(Place { bucket: bucket as i64, first: if bucket == 0 { 0 } else { index.until[bucket - 1] } })
@@ -179,47 +169,75 @@ impl PartitionLog {
     /// The number of rows in the buckets before `bucket`.
     fn rows_before(&self, bucket: i64) -> u64 {
         let mut index = lock(&self.index);
-        self.extend(&mut index, bucket);
+        self.extend(&mut index, bucket, &|_| {});
         if bucket == 0 { 0 } else { index.until[bucket as usize - 1] }
     }
 
+    /// Counts all rows before `time_us`. `counted` is told each time so many microseconds of arrival are counted.
+    pub(crate) fn count(&self, time_us: i64, counted: &(dyn Fn(i64) + Sync)) {
+        let since_us = time_us.saturating_sub(self.model.start_us).max(0);
+        let until = (since_us / self.cut.bucket_us).min(self.cut.last_bucket());
+        self.extend(&mut lock(&self.index), until, counted);
+    }
+
+    /// The counts, to be kept: how many rows each bucket has that is counted, and those to come that are known already.
+    pub(crate) fn counts(&self) -> (Vec<u64>, Vec<u64>) {
+        let index = lock(&self.index);
+        (index.until.clone(), index.pending.clone())
+    }
+
+    /// Takes counts that were kept, if they reach further than what is known.
+    pub(crate) fn restore(&self, until: Vec<u64>, pending: Vec<u64>) -> Result<(), &'static str> {
+        if pending.len() as i64 != self.cut.tail() || until.len() as i64 > self.cut.last_bucket() || !until.is_sorted() {
+            return Err("it is broken");
+        }
+        let mut index = lock(&self.index);
+        if until.len() > index.until.len() {
+            *index = Index { until, pending };
+        }
+        Ok(())
+    }
+
     /// Counts the rows of all buckets before `until` that are not counted yet.
-    fn extend(&self, index: &mut Index, until: i64) {
+    fn extend(&self, index: &mut Index, until: i64, counted: &(dyn Fn(i64) + Sync)) {
         let from = index.until.len() as i64;
         if until <= from {
             return;
         }
-        let days: Vec<i64> = (from / BUCKETS_PER_DAY..=(until - 1) / BUCKETS_PER_DAY).collect();
+        let per_plan = self.cut.plan_buckets;
+        let plans: Vec<i64> = (from / per_plan..=(until - 1) / per_plan).collect();
         let next = AtomicUsize::new(0);
         let work = || {
-            let mut counts = vec![0u64; (until - from) as usize + TAIL];
+            let mut counts = vec![0u64; (until - from + self.cut.tail()) as usize];
             let mut rows = Vec::new();
-            while let Some(&day) = days.get(next.fetch_add(1, Ordering::Relaxed)) {
-                // Keeping the plan pays where reading goes on; many days at a time are a history, of which few are read next.
-                let plan = if days.len() <= PLANS {
-                    self.plan(day)
+            while let Some(&number) = plans.get(next.fetch_add(1, Ordering::Relaxed)) {
+                // Keeping the plan pays where reading goes on; many at a time are a history, of which few are read next.
+                let plan = if plans.len() <= PLANS / 2 {
+                    self.plan(number)
                 } else {
-                    Arc::new(DayPlan::new(&self.model, self.partition, day))
+                    Arc::new(Plan::new(&self.model, self.partition, self.cut, number))
                 };
-                let first = day * BUCKETS_PER_DAY;
-                for bucket in first.max(from)..(first + BUCKETS_PER_DAY).min(until) {
+                let first = number * per_plan;
+                let buckets = first.max(from)..(first + per_plan).min(until);
+                for bucket in buckets.clone() {
                     for entry in plan.entries((bucket - first) as usize) {
-                        play(&self.model, entry, 0, &mut rows);
+                        Player::new(&self.model, entry).play(&self.model, i64::MAX, &mut rows);
                         for row in rows.drain(..) {
                             counts[(self.bucket_of(&row) - from) as usize] += 1;
                         }
                     }
                 }
+                counted((buckets.end - buckets.start) * self.cut.bucket_us);
             }
             counts
         };
-        let threads = thread::available_parallelism().map_or(1, usize::from).min(days.len());
+        let threads = thread::available_parallelism().map_or(1, usize::from).min(plans.len());
         let mut counts = if threads == 1 {
             work()
         } else {
             thread::scope(|scope| {
                 let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-                let mut sum = vec![0u64; (until - from) as usize + TAIL];
+                let mut sum = vec![0u64; (until - from + self.cut.tail()) as usize];
                 for worker in workers {
                     // A worker's panic goes on in the caller.
                     let counts = worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -228,90 +246,177 @@ impl PartitionLog {
                 sum
             })
         };
-        counts.iter_mut().zip(index.pending).for_each(|(count, pending)| *count += pending);
-        let rest = counts.split_off((until - from) as usize);
+        counts.iter_mut().zip(&index.pending).for_each(|(count, pending)| *count += pending);
+        index.pending = counts.split_off((until - from) as usize);
         let mut rows = index.until.last().copied().unwrap_or(0);
         for count in counts {
             rows += count;
             index.until.push(rows);
         }
-        index.pending.copy_from_slice(&rest);
     }
 
     fn bucket_of(&self, row: &Row) -> i64 {
-        (row.arrived_us - self.model.start_us) / BUCKET_US
+        (row.arrived_us - self.model.start_us) / self.cut.bucket_us
     }
 
-    fn plan(&self, day: i64) -> Arc<DayPlan> {
-        if let Some(plan) = lock(&self.plans).get(day) {
-            return plan;
+    fn plan(&self, number: i64) -> Arc<Plan> {
+        // Making a plan of many listeners takes seconds: others wait for it instead of making it, too.
+        let mut plans = lock(&self.plans);
+        match plans.get(number) {
+            Some(plan) => plan,
+            None => plans.keep(number, Plan::new(&self.model, self.partition, self.cut, number)),
         }
-        let plan = DayPlan::new(&self.model, self.partition, day);
-        lock(&self.plans).keep(day, plan)
     }
 
     /// The rows of a bucket.
     pub(crate) fn bucket(&self, bucket: i64) -> Arc<Bucket> {
-        if let Some(bucket) = lock(&self.buckets).get(bucket) {
-            return bucket;
-        }
-        let Entered { mut rows, mut sessions, .. } = self.enter(bucket);
-        for before in 1..=(TAIL as i64).min(bucket) {
-            let tails = self.tails(bucket - before);
-            let shift = sessions.len() as u32;
-            sessions.extend_from_slice(&tails.sessions);
-            let tail = &tails.rows[before as usize - 1];
-            rows.extend(tail.iter().map(|row| Row { session: row.session + shift, ..*row }));
-        }
-        rows.sort_unstable_by_key(Row::order);
-        lock(&self.buckets).keep(bucket, Bucket { rows, sessions })
-    }
-
-    /// Plays the sessions that enter in a bucket: the rows that arrive in it, and all their sessions. Keeps the tails.
-    fn enter(&self, bucket: i64) -> Entered {
-        let plan = self.plan(bucket / BUCKETS_PER_DAY);
-        let entries = plan.entries((bucket % BUCKETS_PER_DAY) as usize);
-        let mut sessions = Vec::with_capacity(entries.len());
-        let mut rows = Vec::with_capacity(entries.len() * 16);
-        let mut tails = Tails { rows: Default::default(), sessions: Vec::new() };
-        for (number, entry) in entries.iter().enumerate() {
-            let first = rows.len();
-            sessions.push(play(&self.model, entry, number as u32, &mut rows));
-            // Move what arrives later over to the tails, under the session's number there.
-            let mut in_tails = false;
-            let mut kept = first;
-            for n in first..rows.len() {
-                let row = rows[n];
-                match self.bucket_of(&row) - bucket {
-                    0 => {
-                        rows[kept] = row;
-                        kept += 1;
-                    }
-                    later => {
-                        in_tails = true;
-                        tails.rows[later as usize - 1].push(Row { session: tails.sessions.len() as u32, ..row });
-                    }
+        loop {
+            if let Some(bucket) = lock(&self.buckets).get(bucket) {
+                return bucket;
+            }
+            let moving = self.nearest(bucket);
+            let mut cursor = lock(&moving.cursor);
+            // Who held it before may have made the bucket, or moved on past it.
+            if lock(&self.buckets).get(bucket).is_some() || cursor.next > bucket {
+                continue;
+            }
+            loop {
+                let (at, rows) = (cursor.next, cursor.advance(self));
+                moving.next.store(cursor.next, Ordering::Relaxed);
+                let kept = lock(&self.buckets).keep(at, rows);
+                if at == bucket {
+                    return kept;
                 }
             }
-            rows.truncate(kept);
-            if in_tails {
-                tails.sessions.extend_from_slice(&sessions[number..]);
-            }
         }
-        let tails = lock(&self.tails).keep(bucket, tails);
-        Entered { rows, sessions, tails }
     }
 
-    fn tails(&self, bucket: i64) -> Arc<Tails> {
-        let kept = lock(&self.tails).get(bucket);
-        kept.unwrap_or_else(|| self.enter(bucket).tails)
+    /// The cursor that gets to a bucket soonest.
+    fn nearest(&self, bucket: i64) -> Arc<Moving> {
+        let most = if self.model.config.listeners / u64::from(self.model.config.partitions) < ONE_CURSOR_FROM {
+            CURSORS
+        } else {
+            1
+        };
+        let mut cursors = lock(&self.cursors);
+        let reachable = bucket - self.cut.tail()..=bucket;
+        let best = (0..cursors.len())
+            .filter(|&n| reachable.contains(&cursors[n].next.load(Ordering::Relaxed)))
+            .max_by_key(|&n| cursors[n].next.load(Ordering::Relaxed));
+        let found = match best {
+            Some(n) => cursors.remove(n),
+            None => None,
+        };
+        let moving = found.unwrap_or_else(|| {
+            let next = (bucket - self.cut.tail()).max(0);
+            Arc::new(Moving { next: AtomicI64::new(next), cursor: Mutex::new(Cursor::new(self.cut, next)) })
+        });
+        cursors.push_back(Arc::clone(&moving));
+        if cursors.len() > most {
+            cursors.pop_front();
+        }
+        moving
     }
 
     /// The offset at which the original of a copy stands.
     pub(crate) fn original(&self, copy: &Row) -> u64 {
         let order = copy.original_order();
-        let bucket = (order.0 - self.model.start_us) / BUCKET_US;
+        let bucket = (order.0 - self.model.start_us) / self.cut.bucket_us;
         let rows = self.bucket(bucket);
         self.rows_before(bucket) + rows.rows.partition_point(|row| row.order() < order) as u64
     }
+}
+
+/// A cursor that several readers may want.
+#[derive(Debug)]
+struct Moving {
+    /// The bucket the cursor makes next, to be known without waiting for it.
+    next: AtomicI64,
+    cursor: Mutex<Cursor>,
+}
+
+/// A place in the log from which reading goes on: the sessions that are not over, and rows on their way.
+#[derive(Debug)]
+struct Cursor {
+    next: i64,
+    /// By the bucket in which a session goes on, and a row arrives; the first is `next`.
+    players: VecDeque<Vec<Player>>,
+    rows: VecDeque<Bucket>,
+    /// Room for the rows of one session, and for the order of those of one bucket.
+    played: Vec<Row>,
+    order: Vec<u64>,
+}
+
+impl Cursor {
+    fn new(cut: Cut, next: i64) -> Self {
+        let ahead = cut.tail() as usize + 1;
+        Self {
+            next,
+            players: (0..ahead).map(|_| Vec::new()).collect(),
+            rows: (0..ahead).map(|_| Bucket { rows: Vec::new(), sessions: Vec::new() }).collect(),
+            played: Vec::new(),
+            order: Vec::new(),
+        }
+    }
+
+    /// Makes the next bucket.
+    fn advance(&mut self, log: &PartitionLog) -> Bucket {
+        let (model, cut) = (&log.model, log.cut);
+        let first_us = model.start_us + self.next * cut.bucket_us;
+        let plan = log.plan(self.next / cut.plan_buckets);
+        let entered = plan.entries((self.next % cut.plan_buckets) as usize);
+        for player in self.players.pop_front().unwrap_or_default() {
+            self.play(model, cut, first_us, player);
+        }
+        for entry in entered {
+            self.play(model, cut, first_us, Player::new(model, entry));
+        }
+        self.players.push_back(Vec::new());
+        self.next += 1;
+        let Bucket { rows, sessions } = self.rows.pop_front().unwrap_or(Bucket { rows: Vec::new(), sessions: Vec::new() });
+        self.rows.push_back(Bucket { rows: Vec::new(), sessions: Vec::new() });
+        Bucket { rows: sorted(rows, first_us, &mut self.order), sessions }
+    }
+
+    /// Plays a session to the end of the bucket that begins at `first_us`; its players have left the queue, its rows not yet.
+    fn play(&mut self, model: &Model, cut: Cut, first_us: i64, mut player: Player) {
+        let goes_on_us = player.play(model, first_us + cut.bucket_us, &mut self.played);
+        // Nearly all rows of one piece are in one bucket or two.
+        let mut last = (usize::MAX, 0);
+        for row in self.played.drain(..) {
+            let ahead = ((row.arrived_us - first_us) / cut.bucket_us) as usize;
+            let bucket = &mut self.rows[ahead];
+            if ahead != last.0 {
+                // Another piece of the session may be there from before; once more does no harm.
+                last = (ahead, bucket.sessions.len() as u32);
+                bucket.sessions.push(player.session(model));
+            }
+            bucket.rows.push(Row { session: last.1, ..row });
+        }
+        if let Some(time_us) = goes_on_us {
+            let ahead = ((time_us - first_us) / cut.bucket_us) as usize;
+            self.players[ahead - 1].push(player);
+        }
+    }
+}
+
+/// Rows in order; all arrive less than 2^32 microseconds after `first_us`.
+fn sorted(rows: Vec<Row>, first_us: i64, order: &mut Vec<u64>) -> Vec<Row> {
+    order.clear();
+    order.extend(rows.iter().enumerate().map(|(n, row)| ((row.arrived_us - first_us) as u64) << 32 | n as u64));
+    order.sort_unstable();
+    let mut sorted: Vec<Row> = order.iter().map(|&place| rows[place as u32 as usize]).collect();
+    // Those that arrive at the same moment.
+    let mut from = 0;
+    while from + 1 < sorted.len() {
+        let mut until = from + 1;
+        while until < sorted.len() && sorted[until].arrived_us == sorted[from].arrived_us {
+            until += 1;
+        }
+        if until - from > 1 {
+            sorted[from..until].sort_unstable_by_key(Row::order);
+        }
+        from = until;
+    }
+    sorted
 }

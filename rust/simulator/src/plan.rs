@@ -1,5 +1,4 @@
-//! Which sessions enter the log of a partition on a day, and in which hour: found from the listeners' habits alone, without playing
-//! a single track.
+//! Which sessions enter the log of a partition, and when: found from the listeners' habits alone, without playing a single track.
 //!
 //! A session enters the log when it begins, or, if it was offline for longer than sessions last, when its device is online again.
 
@@ -8,17 +7,58 @@ use chrono::{Days, NaiveDate};
 use crate::{
     Model,
     chance::{Purpose, Quantiles, exp, mix, normal, scale, unit},
-    listener::{MAX_SESSIONS, Routine, Slot},
+    config::MAX_DAYS,
+    listener::{MAX_SESSIONS, Routine, Slot, Today},
     place::Clock,
     row::{day_key, session_key},
+    session::SPAN_US,
 };
 
-/// The log is generated in pieces of this many microseconds of arrival: small enough that a piece fits the caches of a processor,
-/// large enough that most of a session is in one. Rows do not depend on it.
-pub(crate) const BUCKET_US: i64 = 3600 * 1_000_000;
+/// How a partition's log is cut into pieces. Rows do not depend on it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cut {
+    /// Rows are put in order in buckets of this many microseconds of arrival: so many as fit the caches of a processor, and an
+    /// hour at most.
+    pub(crate) bucket_us: i64,
+    /// Sessions are planned for this many buckets at a time: a day, or less where that would take much memory.
+    pub(crate) plan_buckets: i64,
+}
 
-/// Pieces of a day.
-pub(crate) const BUCKETS_PER_DAY: i64 = 24;
+impl Cut {
+    const HOUR_US: i64 = 3600 * 1_000_000;
+    /// Rows of a bucket at the busiest hour, about 1 MB.
+    const BUCKET_ROWS: u64 = 24 * 1024;
+    /// Sessions of a plan, about 40 MB.
+    const PLAN_SESSIONS: u64 = 1_000_000;
+
+    /// For a partition of so many listeners.
+    pub(crate) fn new(listeners: u64) -> Self {
+        // Events and sessions of a listener and hour at the busiest hour of the day, about.
+        let (events, sessions) = (listeners * 5 / 4, listeners / 24);
+        let mut bucket_us = Self::HOUR_US;
+        // An hour in microseconds can be halved this often.
+        for _ in 0..10 {
+            if events as i128 * i128::from(bucket_us) > i128::from(Self::BUCKET_ROWS) * i128::from(Self::HOUR_US) {
+                bucket_us /= 2;
+            }
+        }
+        let hours = [24, 12, 6, 3].into_iter().find(|hours| sessions * hours <= Self::PLAN_SESSIONS).unwrap_or(1);
+        Self { bucket_us, plan_buckets: hours as i64 * (Self::HOUR_US / bucket_us) }
+    }
+
+    /// Buckets in which rows of a session may arrive, after the one in which it enters.
+    pub(crate) const fn tail(&self) -> i64 {
+        SPAN_US / self.bucket_us
+    }
+
+    /// Buckets of a world that lasts as long as one can.
+    pub(crate) const fn last_bucket(&self) -> i64 {
+        MAX_DAYS * (DAY_US / self.bucket_us)
+    }
+}
+
+/// A day, in microseconds.
+const DAY_US: i64 = 86_400_000_000;
 
 /// The longest time without a network, in days.
 const OFFLINE_DAYS: i64 = 7;
@@ -45,12 +85,12 @@ impl Entry {
     }
 }
 
-/// The sessions that enter the log of a partition on one UTC day.
+/// The sessions that enter the log of a partition in some consecutive buckets.
 #[derive(Debug)]
-pub(crate) struct DayPlan {
+pub(crate) struct Plan {
     entries: Vec<Entry>,
     /// Where each bucket's entries begin, and where the last one's end.
-    bounds: [usize; BUCKETS_PER_DAY as usize + 1],
+    bounds: Vec<u32>,
 }
 
 /// How long phones have no network.
@@ -59,38 +99,41 @@ pub(crate) fn offline_us() -> Quantiles {
     Quantiles::new(|u| (9.0e9 * exp(1.4 * normal(u))).clamp(7.2e8, OFFLINE_DAYS as f64 * 8.64e10))
 }
 
-impl DayPlan {
-    /// `day` counts from the world's first.
-    pub(crate) fn new(model: &Model, partition: u32, day: i64) -> Self {
-        let from_us = model.start_us + day * BUCKETS_PER_DAY * BUCKET_US;
-        let window_us = from_us..from_us + BUCKETS_PER_DAY * BUCKET_US;
+impl Plan {
+    /// `number` counts the plans from the world's start.
+    pub(crate) fn new(model: &Model, partition: u32, cut: Cut, number: i64) -> Self {
+        let span_us = cut.plan_buckets * cut.bucket_us;
+        let from_us = model.start_us + number * span_us;
+        let window_us = from_us..from_us + span_us;
+        let day = number * span_us / DAY_US;
         // A local listening day can begin on the UTC day before or after the one of its date.
-        let days: Vec<(i64, Vec<Clock>)> = (day - OFFLINE_DAYS - 1..=day + 1)
+        let days: Vec<(Today, Vec<Clock>)> = (day - OFFLINE_DAYS - 1..=day + 1)
             .filter(|&day| day >= -1)
-            .filter_map(|day| Some((day, model.listeners.homes.clocks(model.date(day)?))))
+            .filter_map(|day| {
+                let date = model.date(day)?;
+                Some((model.listeners.today(day, date), model.listeners.homes.clocks(date)))
+            })
             .collect();
+        let late = model.config.faults.late;
         let mut entries = Vec::new();
         let mut slots = [Slot { start_s: 0, limit_s: 0, hour: 0 }; MAX_SESSIONS];
         let mut listener = u64::from(partition);
         while listener < model.config.listeners {
             let number = listener as u32;
             let routine = model.listeners.routine(number);
-            for (day, clocks) in &days {
+            for (today, clocks) in &days {
                 let clock = &clocks[usize::from(routine.home)];
-                let today = clock.utc_s(0) * 1_000_000 < window_us.end && clock.end_s() * 1_000_000 > window_us.start;
-                let key = day_key(number, *day);
+                let now = clock.utc_s(0) * 1_000_000 < window_us.end && clock.end_s() * 1_000_000 > window_us.start;
+                let key = day_key(number, today.day);
                 let offline = unit(model.seed.draw(Purpose::OfflineDay, key));
                 // The rate is per session, and there are no more than this many.
-                let perhaps_offline = offline < model.config.faults.late * MAX_SESSIONS as f64;
-                if !today && !perhaps_offline {
+                let perhaps_offline = offline < late * MAX_SESSIONS as f64;
+                if !now && !perhaps_offline {
                     continue;
                 }
-                let count = model.listeners.sessions(routine, key, clock, &mut slots);
-                let offline_slot = if count > 0 && offline < model.config.faults.late * count as f64 {
-                    (offline / model.config.faults.late) as usize
-                } else {
-                    MAX_SESSIONS
-                };
+                let count = model.listeners.sessions(number, routine, today, clock, &mut slots);
+                let offline_slot =
+                    if count > 0 && offline < late * count as f64 { (offline / late) as usize } else { MAX_SESSIONS };
                 for (n, slot) in slots[..count].iter().enumerate() {
                     let session = session_key(key, n);
                     let online_us = if n == offline_slot {
@@ -107,15 +150,16 @@ impl DayPlan {
             }
             listener += u64::from(model.config.partitions);
         }
-        let bucket = |entry: &Entry| ((entry.enters_us() - window_us.start) / BUCKET_US) as usize;
+        let bucket = |entry: &Entry| (entry.enters_us() - window_us.start) / cut.bucket_us;
         entries.sort_unstable_by_key(|entry| (bucket(entry), entry.session));
-        let bounds = std::array::from_fn(|n| entries.partition_point(|entry| bucket(entry) < n));
+        let bounds =
+            (0..=cut.plan_buckets).map(|n| entries.partition_point(|entry| bucket(entry) < n) as u32).collect();
         Self { entries, bounds }
     }
 
-    /// The sessions that enter in a bucket of the day.
+    /// The sessions that enter in a bucket, counted from the plan's first.
     pub(crate) fn entries(&self, bucket: usize) -> &[Entry] {
-        &self.entries[self.bounds[bucket]..self.bounds[bucket + 1]]
+        &self.entries[self.bounds[bucket] as usize..self.bounds[bucket + 1] as usize]
     }
 }
 
@@ -138,10 +182,10 @@ impl Model {
         if day < -1 {
             return None;
         }
-        let key = day_key(listener, day);
-        let clock = self.listeners.homes.clock(routine.home, self.date(day)?);
+        let (key, date) = (day_key(listener, day), self.date(day)?);
+        let clock = self.listeners.homes.clock(routine.home, date);
         let mut slots = [Slot { start_s: 0, limit_s: 0, hour: 0 }; MAX_SESSIONS];
-        let count = self.listeners.sessions(routine, key, &clock, &mut slots);
+        let count = self.listeners.sessions(listener, routine, &self.listeners.today(day, date), &clock, &mut slots);
         let start_us = self.start_us;
         Some((0..count).filter(move |&n| slots[n].start_s * 1_000_000 >= start_us).map(move |n| session_key(key, n)))
     }

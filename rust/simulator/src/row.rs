@@ -2,7 +2,10 @@
 
 use downbeat_model::{Context, EventType, Fault, ReasonEnd, ReasonStart};
 
-use crate::device::AppVersion;
+use crate::{
+    device::{AppVersion, DeviceName},
+    text::Block,
+};
 
 /// Bits of a key below the session: events of a session are numbered from 0.
 pub(crate) const EVENT_BITS: u32 = 10;
@@ -21,6 +24,12 @@ pub(crate) const fn day_key(listener: u32, day: i64) -> u64 {
 #[inline]
 pub(crate) const fn session_key(day_key: u64, slot: usize) -> u64 {
     day_key << SLOT_BITS | slot as u64
+}
+
+/// The session of an event's key.
+#[inline]
+pub(crate) const fn session_of(key: u64) -> u64 {
+    key >> EVENT_BITS
 }
 
 /// The listener, day and slot of a session.
@@ -100,6 +109,9 @@ pub(crate) const fn has_playlist(event_type: EventType) -> bool {
 pub(crate) struct Faults(u16);
 
 impl Faults {
+    /// The time is wrong, and nothing else is.
+    pub(crate) const WRONG_CLOCK: Self = Self(1 << Fault::ClockSkew as u16);
+
     pub(crate) fn insert(&mut self, fault: Fault) {
         self.0 |= 1 << fault.index();
     }
@@ -115,13 +127,17 @@ impl Faults {
     }
 }
 
-/// What all rows of a session have in common.
+/// What all rows of a session have in common, as columns want it.
 #[derive(Debug, Clone)]
 pub(crate) struct Session {
     pub(crate) user_id: u64,
     pub(crate) session_id: u64,
+    /// `user_id` as clients write it.
+    pub(crate) user_text: Block<20>,
     /// The key of the session in which the playlist edited in this one was made.
     pub(crate) playlist: u64,
+    pub(crate) device_name: DeviceName,
+    pub(crate) app_version: AppVersion,
     /// Index into the devices.
     pub(crate) device: u16,
     /// Index into the countries: where the connection came from.
@@ -129,5 +145,4 @@ pub(crate) struct Session {
     pub(crate) premium: bool,
     pub(crate) incognito: bool,
     pub(crate) bot: bool,
-    pub(crate) app_version: AppVersion,
 }

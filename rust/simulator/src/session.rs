@@ -1,18 +1,21 @@
 //! What happens in a session: playbacks one after the other, what the listener thinks of them, and when the collector hears of it.
 //!
 //! A session has a mood that decides how much of it is skipped; tracks come from the listener's library or from what is popular,
-//! by context. Each playback's start reason is the last one's end reason. A session is played from its key alone.
+//! by context. Each playback's start reason is the last one's end reason. A session is played from its key alone, and can be
+//! played a piece at a time: a [`Player`] is where it stands.
 
 use downbeat_model::{Context, EventType, ReasonEnd, ReasonStart};
 
 use crate::{
     Model,
     chance::{Alias, Chance, Purpose, Quantiles, exp, mix, normal, scale, unit},
-    device::{AppVersion, PHONES},
-    listener::Listener,
+    device::{COMPUTERS, DEVICES, PHONES, app_version},
+    listener::{Listener, Routine},
     place::COUNTRIES,
     plan::Entry,
-    row::{EVENT_BITS, Row, Session, of_session},
+    playlist::Sitting,
+    row::{EVENT_BITS, Faults, Row, Session, of_session},
+    text,
 };
 
 /// Nothing of a session arrives this long after the moment it enters the log (its beginning, or the end of being offline), in
@@ -23,35 +26,24 @@ pub(crate) const SPAN_US: i64 = 6 * 3600 * 1_000_000;
 pub(crate) const COPY_WITHIN_US: i64 = 10 * 60 * 1_000_000;
 
 /// Most events of a session: what their numbers have room for, less one playback's worth.
-const MOST_EVENTS: u64 = (1 << EVENT_BITS) - 4;
+const MOST_EVENTS: u16 = (1 << EVENT_BITS) - 4;
 
-/// Contexts and their shares of sessions (Music Streaming Sessions, 2018).
-const CONTEXTS: [(Context, f64); 6] = [
-    (Context::UserCollection, 0.402),
-    (Context::Catalog, 0.228),
-    (Context::EditorialPlaylist, 0.212),
-    (Context::Radio, 0.126),
-    (Context::PersonalizedPlaylist, 0.018),
-    (Context::Charts, 0.014),
+/// Contexts, their shares of sessions (Music Streaming Sessions, 2018), how much more than the mean is skipped in them (the same),
+/// and how much comes from the listener's own library.
+const CONTEXTS: [(Context, f64, f64, f64); 6] = [
+    (Context::UserCollection, 0.402, 0.02, 0.96),
+    (Context::Catalog, 0.228, -0.06, 0.62),
+    (Context::EditorialPlaylist, 0.212, -0.01, 0.40),
+    (Context::Radio, 0.126, 0.04, 0.55),
+    (Context::PersonalizedPlaylist, 0.018, -0.06, 0.55),
+    (Context::Charts, 0.014, 0.04, 0.30),
 ];
-
-/// The share of playbacks that come from the listener's own library, by context.
-const fn familiar(context: Context) -> f64 {
-    match context {
-        Context::UserCollection => 0.96,
-        Context::Catalog => 0.62,
-        Context::EditorialPlaylist => 0.40,
-        Context::Radio => 0.55,
-        Context::PersonalizedPlaylist => 0.55,
-        Context::Charts => 0.30,
-    }
-}
 
 /// The distributions behind sessions.
 #[derive(Debug)]
 pub(crate) struct Tables {
     contexts: Alias,
-    /// Playbacks of a session.
+    /// Hundredths of playbacks of a session.
     lengths: Quantiles,
     /// Where a skip comes, in milliseconds; the last part is for skips after [`EARLY_MS`], which depend on the track.
     skips_ms: Quantiles,
@@ -74,7 +66,7 @@ impl Tables {
         }
         Self {
             contexts: Alias::new(&CONTEXTS.map(|context| context.1)),
-            lengths: Quantiles::new(|u| survival.partition_point(|&longer| longer > 1.0 - u) as f64),
+            lengths: Quantiles::new(|u| 100.0 * survival.partition_point(|&longer| longer > 1.0 - u) as f64),
             skips_ms: Quantiles::through(&[
                 (0.0, 0.0),
                 (0.14, 0.0),
@@ -98,59 +90,501 @@ impl Tables {
     }
 }
 
-/// A session while it is played.
-struct Play<'a> {
-    model: &'a Model,
-    entry: &'a Entry,
-    number: u32,
-    listener_number: u32,
-    listener: &'a Listener,
+/// No track.
+const NONE: u32 = u32::MAX;
+
+/// A session while it is played. Kept for every session that goes on, so no larger than it has to be.
+#[derive(Debug, Clone)]
+pub(crate) struct Player {
+    session: u64,
     chance: Chance,
+    /// Nothing before this is still to come; milliseconds since 1970 UTC.
     time_ms: i64,
-    events: u64,
-    out: &'a mut Vec<Row>,
+    /// No playback begins at this moment or later.
+    limit_ms: i64,
+    enters_us: i64,
+    online_us: i64,
+    /// The key of the session in which the playlist edited in this one was made.
+    playlist: u64,
+    /// The chance of a skip but for what the moment adds.
+    base: f32,
+    expressive: f32,
+    hit_share: f32,
+    hit: u32,
+    library_tracks: u32,
+    taste: u32,
+    last: u32,
+    before_last: u32,
+    /// Playbacks still wanted, and had.
+    left: u16,
+    played: u16,
+    /// The playback before which shuffle is switched.
+    toggled: u16,
+    events: u16,
+    device: u16,
+    lag_days: i16,
+    country: u8,
+    /// Index into [`CONTEXTS`].
+    context: u8,
+    reason_start: ReasonStart,
+    shuffle: bool,
+    premium: bool,
+    incognito: bool,
+    bot: bool,
+    wrong_clock: bool,
 }
 
-/// Plays a session: appends its rows (in no order, `number` as their session) and returns what they have in common.
-pub(crate) fn play(model: &Model, entry: &Entry, number: u32, out: &mut Vec<Row>) -> Session {
-    let (listener_number, day, _) = of_session(entry.session);
-    let listener = model.listeners.listener(listener_number);
-    let mut chance = model.seed.stream(Purpose::Session, entry.session);
-    let device = match chance.below(100) {
-        0..=61 => listener.phone,
-        _ => listener.other_device,
-    };
-    let epoch_day = model.start_day + day;
-    let session = Session {
-        user_id: listener.user_id,
-        session_id: model.seed.id(Purpose::SessionId, entry.session),
-        playlist: 0,
-        device,
-        country: country(model, listener_number, &listener, epoch_day),
-        premium: listener.premium,
-        incognito: chance.hit(0.012),
-        bot: listener.routine.bot,
-        app_version: AppVersion::new(epoch_day, listener.app_lag_days, u64::from(device)),
-    };
-    let mut play = Play {
-        model,
-        entry,
-        number,
-        listener_number,
-        listener: &listener,
-        chance,
-        time_ms: entry.slot.start_s * 1000 + (mix(entry.session) % 1000) as i64,
-        events: 0,
-        out,
-    };
-    if session.bot {
-        play.farm();
-        return session;
+/// What a row says of a playback; of a reaction or an edit, only the track counts.
+struct Details {
+    track: u32,
+    ms_played: i64,
+    context: Context,
+    reason_start: ReasonStart,
+    reason_end: ReasonEnd,
+}
+
+impl Details {
+    const fn of(track: u32) -> Self {
+        Self {
+            track,
+            ms_played: 0,
+            context: Context::Catalog,
+            reason_start: ReasonStart::PlayBtn,
+            reason_end: ReasonEnd::EndPlay,
+        }
     }
-    let playlist = play.sitting(day);
-    play.listen(day, PHONES.contains(&device));
-    play.tidy(day);
-    Session { playlist, ..session }
+}
+
+impl Player {
+    /// A session at its beginning.
+    pub(crate) fn new(model: &Model, entry: &Entry) -> Self {
+        let (listener_number, day, _) = of_session(entry.session);
+        let listener = model.listeners.listener(listener_number, day);
+        let mut chance = model.seed.stream(Purpose::Session, entry.session);
+        let device = match chance.below(100) {
+            0..=61 if !listener.routine.bot => listener.phone,
+            _ => listener.other_device,
+        };
+        let mut player = Self {
+            session: entry.session,
+            incognito: chance.hit(0.012),
+            time_ms: entry.slot.start_s * 1000 + (mix(entry.session) % 1000) as i64,
+            limit_ms: entry.slot.limit_s * 1000,
+            enters_us: entry.enters_us(),
+            online_us: entry.online_us,
+            playlist: 0,
+            base: 0.0,
+            expressive: listener.expressive as f32,
+            hit_share: 0.0,
+            hit: NONE,
+            library_tracks: listener.library_tracks as u32,
+            taste: listener.taste,
+            last: NONE,
+            before_last: NONE,
+            left: 360,
+            played: 0,
+            toggled: u16::MAX,
+            events: 0,
+            device,
+            lag_days: listener.lag_days as i16,
+            country: country(model, listener_number, &listener, model.start_day + day),
+            context: 1,
+            reason_start: ReasonStart::ClickRow,
+            shuffle: false,
+            premium: listener.premium,
+            bot: listener.routine.bot,
+            wrong_clock: model.faults.has_wrong_clock(entry.session),
+            chance,
+        };
+        if !player.bot {
+            player.settle(model, &listener, day, entry.slot.hour);
+        }
+        player
+    }
+
+    /// What a listener brings to a session: mood, time, context.
+    fn settle(&mut self, model: &Model, listener: &Listener, day: i64, hour: u8) {
+        let mood = {
+            let (which, degree) = (self.chance.below(100), unit(self.chance.bits()));
+            match which {
+                0..=36 => 0.06 + 0.16 * degree,
+                37..=68 => 0.3 + 0.4 * degree,
+                _ => 0.8 + 0.18 * degree,
+            }
+        };
+        let hour = match hour {
+            4..=8 => -0.06,
+            21..=23 | 0..=3 => 0.04,
+            _ => 0.0,
+        };
+        // 1970-01-01 was a Thursday.
+        let weekend = if matches!((model.start_day + day + 3).rem_euclid(7), 5 | 6) { 0.03 } else { 0.0 };
+        let device = match self.device {
+            device if PHONES.contains(&device) => 0.02,
+            device if COMPUTERS.contains(&device) => -0.06,
+            _ => -0.03,
+        };
+        self.base = (mood - 0.03 + listener.impatience + hour + weekend + device) as f32;
+        // Some sessions are for liking things.
+        self.expressive *= if self.chance.hit(0.06) { 6.0 } else { 0.68 };
+        let wanted = model.tables.lengths.get(self.chance.bits()) as f64 / 100.0;
+        // Who skips much goes through more.
+        let restless = 0.75 + 0.5 * mood;
+        self.left = (wanted * listener.length * restless + 0.5).clamp(1.0, 900.0) as u16;
+        self.context = model.tables.contexts.get(self.chance.bits()) as u8;
+        self.shuffle = self.chance.hit(0.31);
+        if self.chance.hit(0.12) {
+            self.toggled = self.chance.below(u64::from(self.left)) as u16;
+        }
+        self.reason_start = match self.chance.below(100) {
+            0..=20 => ReasonStart::AppLoad,
+            21..=95 => ReasonStart::ClickRow,
+            96..=97 => ReasonStart::PlayBtn,
+            _ => ReasonStart::Remote,
+        };
+        if let Some(hit) = model.catalogue.hit(day) {
+            (self.hit, self.hit_share) = (hit.track, hit.share as f32);
+        }
+    }
+
+    /// What its rows have in common.
+    pub(crate) fn session(&self, model: &Model) -> Session {
+        let (listener, day, _) = of_session(self.session);
+        let user_id = model.listeners.user_id(listener);
+        let (epoch_day, lag_days) = (model.start_day + day, i64::from(self.lag_days));
+        Session {
+            user_id,
+            session_id: model.seed.id(Purpose::SessionId, self.session),
+            user_text: text::decimal_block(user_id),
+            playlist: self.playlist,
+            device_name: DEVICES[usize::from(self.device)].name(epoch_day, lag_days),
+            app_version: app_version(epoch_day, lag_days, u64::from(self.device)),
+            device: self.device,
+            country: self.country,
+            premium: self.premium,
+            incognito: self.incognito,
+            bot: self.bot,
+        }
+    }
+
+    /// Appends the rows of all playbacks that begin before `until_us`, in no order and with `session` 0. Returns when the next
+    /// begins at the earliest; `None` when the session is over.
+    pub(crate) fn play(&mut self, model: &Model, until_us: i64, out: &mut Vec<Row>) -> Option<i64> {
+        // What happened without a network arrives afterwards, all of it.
+        let until_ms =
+            if self.enters_us > self.time_ms * 1000 + 999_999 { i64::MAX } else { until_us.saturating_add(999).div_euclid(1000) };
+        let (listener, day, _) = of_session(self.session);
+        if self.events == 0 && !self.bot {
+            self.sit(model, listener, day, out);
+        }
+        while self.left > 0 && self.time_ms < self.limit_ms && self.events < MOST_EVENTS {
+            if self.time_ms >= until_ms {
+                return Some(self.time_ms * 1000);
+            }
+            if self.bot {
+                self.farm(model, listener, out);
+            } else {
+                self.listen(model, listener, day, out);
+            }
+        }
+        if !self.bot {
+            self.tidy(model, listener, day, out);
+        }
+        None
+    }
+
+    /// One playback.
+    fn listen(&mut self, model: &Model, listener: u32, day: i64, out: &mut Vec<Row>) {
+        self.shuffle ^= self.played == self.toggled;
+        let (what, whether, how) = (self.chance.bits(), self.chance.bits(), self.chance.bits());
+        // Some buttons are pressed while nothing plays.
+        self.time_ms += match what >> 56 {
+            0..=195 => (how & 255) as i64,
+            196..=235 => 1_000 + (how & 0x1fff) as i64,
+            _ => 8_000 + (how & 0x1_ffff) as i64,
+        };
+        let (context, _, nervous, familiar) = CONTEXTS[usize::from(self.context)];
+        let back = if self.before_last == NONE { self.last } else { self.before_last };
+        let track = if self.reason_start == ReasonStart::BackBtn && back != NONE {
+            back
+        } else {
+            self.choose(model, listener, day, familiar, context, what)
+        };
+        let length_ms = model.catalogue.length_ms(track);
+        let by_hand = matches!(self.reason_start, ReasonStart::FwdBtn | ReasonStart::BackBtn);
+        let moment = match self.played {
+            0 => -0.12,
+            1..=3 if !by_hand => -0.11,
+            _ if by_hand => 0.09,
+            _ => -0.09,
+        };
+        let skip = f64::from(self.base) + moment + nervous;
+        let stops = self.left == 1 && how >> 60 < 10;
+        let (event_type, ms_played, reason_end) = if stops {
+            let reason = match how >> 52 & 255 {
+                0..=230 => ReasonEnd::EndPlay,
+                231..=243 => ReasonEnd::Logout,
+                _ => ReasonEnd::Remote,
+            };
+            (EventType::Skip, scale(mix(how), length_ms as u64) as i64, reason)
+        } else if unit(whether) < skip {
+            let reason = match how >> 52 & 255 {
+                0..=202 => ReasonEnd::FwdBtn,
+                203..=233 => ReasonEnd::BackBtn,
+                _ => ReasonEnd::EndPlay,
+            };
+            (EventType::Skip, skip_ms(model, mix(how), length_ms), reason)
+        } else if whether & 0x7ff == 0 {
+            // Something broke: no skip, for nobody wanted it.
+            (EventType::Play, scale(mix(how), length_ms as u64) as i64, ReasonEnd::TrackError)
+        } else if whether & 0xff == 1 {
+            // Went back within the track.
+            (EventType::Play, length_ms + scale(mix(how), length_ms as u64 / 2) as i64, ReasonEnd::TrackDone)
+        } else {
+            (EventType::Play, length_ms, ReasonEnd::TrackDone)
+        };
+        let began_ms = self.time_ms;
+        self.time_ms += ms_played;
+        let reason_start = self.reason_start;
+        let details = Details { track, ms_played, context, reason_start, reason_end };
+        self.emit(model, self.time_ms, event_type, &details, out);
+        self.react(model, track, event_type, began_ms, ms_played, mix(whether), out);
+        (self.before_last, self.last) = (self.last, track);
+        self.reason_start = match reason_end {
+            ReasonEnd::TrackDone => ReasonStart::TrackDone,
+            ReasonEnd::FwdBtn => ReasonStart::FwdBtn,
+            ReasonEnd::BackBtn => ReasonStart::BackBtn,
+            ReasonEnd::TrackError => ReasonStart::TrackError,
+            _ => ReasonStart::ClickRow,
+        };
+        // Whoever looks for something else often looks elsewhere; playlists end, too.
+        if self.reason_start == ReasonStart::ClickRow && how >> 40 & 3 != 0 || how >> 32 & 127 == 0 {
+            self.context = model.tables.contexts.get(mix(what)) as u8;
+        }
+        self.left -= 1;
+        self.played += 1;
+    }
+
+    /// A track for a context: one of the listener's own, or one that is new to them.
+    #[inline]
+    fn choose(&self, model: &Model, listener: u32, day: i64, familiar: f64, context: Context, bits: u64) -> u32 {
+        let more = mix(bits);
+        let u = unit(bits);
+        if u < familiar {
+            return self.owned(model, listener, day, more);
+        }
+        // A fraction that is as good as new.
+        let v = (u - familiar) / (1.0 - familiar);
+        if v < f64::from(self.hit_share) {
+            return self.hit;
+        }
+        if v > 0.88 && let Some(track) = model.catalogue.new_release(more, day) {
+            return track;
+        }
+        match context {
+            // What everybody plays.
+            Context::Charts | Context::EditorialPlaylist => model.catalogue.popular(more, day),
+            _ => self.to_taste(model, day, more),
+        }
+    }
+
+    /// One of the listener's own tracks; some they play far more than others, and in time each makes room for another.
+    #[inline]
+    fn owned(&self, model: &Model, listener: u32, day: i64, bits: u64) -> u32 {
+        let u = unit(bits);
+        let place = (f64::from(self.library_tracks) * u * u * u) as u64;
+        let keep = model.listeners.library(listener, place);
+        let stays = 40 + (keep & 511) as i64;
+        let turn = (model.start_day + day + (keep >> 20 & 1023) as i64) / stays;
+        // What it makes room for was there by then.
+        let since = turn * stays - (keep >> 20 & 1023) as i64 - model.start_day;
+        self.to_taste(model, since.clamp(0, day), mix(keep ^ turn as u64))
+    }
+
+    /// A popular track, rather of the listener's genres.
+    #[inline]
+    fn to_taste(&self, model: &Model, day: i64, bits: u64) -> u32 {
+        let catalogue = &model.catalogue;
+        let track = catalogue.popular(bits, day);
+        let liked = |track| self.taste >> catalogue.genre_of(catalogue.artist_of(track)) & 1 == 1;
+        if bits & 3 == 0 || liked(track) {
+            return track;
+        }
+        let second = catalogue.popular(mix(bits), day);
+        if liked(second) { second } else { catalogue.popular(mix(bits ^ 1), day) }
+    }
+
+    /// What the listener thinks of a playback, at a moment of it. Likes and unlikes come with what was heard, dislikes with what was not.
+    #[inline]
+    fn react(
+        &mut self,
+        model: &Model,
+        track: u32,
+        event_type: EventType,
+        began_ms: i64,
+        ms_played: i64,
+        bits: u64,
+        out: &mut Vec<Row>,
+    ) {
+        let u = unit(bits);
+        let (like, dislike, unlike) = match event_type {
+            EventType::Play => (0.030, 0.0004, 0.003),
+            _ => (0.007, 0.0045, 0.001),
+        };
+        let expressive = f64::from(self.expressive);
+        let reaction = if u < like * expressive {
+            EventType::Like
+        } else if u < (like + dislike) * expressive {
+            EventType::Dislike
+        } else if u < (like + dislike + unlike) * expressive {
+            EventType::Unlike
+        } else {
+            return;
+        };
+        let at_ms = began_ms + scale(mix(bits), ms_played as u64 + 1) as i64;
+        self.emit(model, at_ms, reaction, &Details::of(track), out);
+    }
+
+    /// A library is tidied: unlikes, a few seconds apart.
+    fn tidy(&mut self, model: &Model, listener: u32, day: i64, out: &mut Vec<Row>) {
+        if !self.chance.hit(0.004) {
+            return;
+        }
+        for _ in 0..5 + self.chance.below(35) {
+            let bits = self.chance.bits();
+            self.time_ms += 800 + (bits & 4095) as i64;
+            if self.events >= MOST_EVENTS {
+                return;
+            }
+            let track = self.owned(model, listener, day, mix(bits));
+            self.emit(model, self.time_ms, EventType::Unlike, &Details::of(track), out);
+        }
+    }
+
+    /// A playlist is made or edited.
+    fn sit(&mut self, model: &Model, listener: u32, day: i64, out: &mut Vec<Row>) {
+        let routine: Routine = model.listeners.routine(listener);
+        let Some(sitting) = Sitting::of(model, self.session, routine) else { return };
+        let (playlist, made_on) = match sitting {
+            Sitting::Make => (self.session, day),
+            Sitting::Edit { made_in } => (made_in, of_session(made_in).1),
+        };
+        self.playlist = playlist;
+        let mut content = model.seed.stream(Purpose::PlaylistSittings, playlist);
+        let first_tracks = model.playlists.first_tracks(&mut content);
+        let content = content.bits();
+        let pause = |bits: u64| 1_500 + (bits & 0x1fff) as i64;
+        if sitting == Sitting::Make {
+            self.emit(model, self.time_ms, EventType::PlaylistCreate, &Details::of(0), out);
+            for n in 0..first_tracks {
+                self.time_ms += pause(self.chance.bits());
+                let track = self.owned(model, listener, made_on, mix(content.wrapping_add(n)));
+                self.emit(model, self.time_ms, EventType::PlaylistAdd, &Details::of(track), out);
+            }
+        } else {
+            for _ in 0..model.playlists.edits(self.chance.bits()) {
+                let bits = self.chance.bits();
+                self.time_ms += pause(bits);
+                let (event_type, track) = if bits >> 60 < 2 {
+                    let n = scale(mix(bits), first_tracks);
+                    (EventType::PlaylistRemove, self.owned(model, listener, made_on, mix(content.wrapping_add(n))))
+                } else {
+                    (EventType::PlaylistAdd, self.owned(model, listener, day, mix(bits)))
+                };
+                self.emit(model, self.time_ms, event_type, &Details::of(track), out);
+            }
+        }
+    }
+
+    /// One playback of a bot: unpopular tracks for hours, each just long enough to count.
+    fn farm(&mut self, model: &Model, listener: u32, out: &mut Vec<Row>) {
+        let bits = self.chance.bits();
+        let tracks = model.catalogue.tracks();
+        let first = scale(mix(u64::from(listener)), tracks);
+        let track = ((first + bits % 600) % tracks) as u32;
+        let ms_played = (31_000 + (bits >> 20 & 0x1fff) as i64).min(model.catalogue.length_ms(track) - 1);
+        self.time_ms += ms_played;
+        let details = Details {
+            track,
+            ms_played,
+            context: Context::Catalog,
+            reason_start: self.reason_start,
+            reason_end: ReasonEnd::FwdBtn,
+        };
+        self.emit(model, self.time_ms, EventType::Skip, &details, out);
+        self.reason_start = ReasonStart::FwdBtn;
+        self.time_ms += 40;
+        self.left -= 1;
+    }
+
+    /// Adds an event to the log, and the copy that some clients send.
+    #[inline]
+    fn emit(&mut self, model: &Model, time_ms: i64, event_type: EventType, details: &Details, out: &mut Vec<Row>) {
+        let key = self.session << EVENT_BITS | u64::from(self.events);
+        self.events += 1;
+        let bits = model.seed.draw(Purpose::Event, key);
+        let faults =
+            if self.wrong_clock { Faults::WRONG_CLOCK } else { model.faults.faults(bits, key, event_type) };
+        let bits = mix(bits);
+        let last_us = self.enters_us + SPAN_US - 1;
+        let offline = time_ms * 1000 < self.online_us;
+        let arrived_us = match offline {
+            // Everything is sent at once as soon as there is a network.
+            true => self.online_us + scale(bits << 12, 40_000_000) as i64,
+            false => time_ms * 1000 + model.tables.delays_us.get(bits) + (bits >> 12 & 0xffff) as i64,
+        };
+        let track = match faults.contains(downbeat_model::Fault::OrphanTrack) {
+            true => model.catalogue.tracks() as u32 + (bits >> 12 & 0xf_ffff) as u32,
+            false => details.track,
+        };
+        let row = Row {
+            arrived_us: arrived_us.min(last_us),
+            key,
+            time_ms,
+            session: 0,
+            track,
+            ms_played: details.ms_played as u32,
+            context: details.context,
+            reason_start: details.reason_start,
+            reason_end: details.reason_end,
+            event_type,
+            shuffle: self.shuffle,
+            offline,
+            copy: false,
+            copy_after_us: 0,
+            faults,
+        };
+        out.push(row);
+        if model.faults.is_resent(bits, key, faults, event_type) {
+            out.push(again(model, row, last_us));
+        }
+    }
+}
+
+/// The copy of a row.
+#[cold]
+fn again(model: &Model, row: Row, last_us: i64) -> Row {
+    let bits = model.seed.draw(Purpose::Event, !row.key);
+    let after_us = model.tables.copies_us.get(bits) + (bits >> 12 & 0xffff) as i64;
+    let after_us = after_us.min(last_us - row.arrived_us);
+    Row { arrived_us: row.arrived_us + after_us, copy: true, copy_after_us: after_us as u32, ..row }
+}
+
+/// How far a skipped track got.
+#[inline]
+fn skip_ms(model: &Model, bits: u64, length_ms: i64) -> i64 {
+    let most = length_ms * 97 / 100;
+    // The same 12 bits that choose the quantile.
+    let u = ((bits & 4095) as f64 + 0.5) / 4096.0;
+    let ms = match model.tables.skips_ms.get(bits) {
+        0 => 0,
+        ms if u < EARLY => ms + (bits >> 12 & 15) as i64,
+        _ => {
+            let rest = (most - EARLY_MS as i64).max(0) as f64;
+            EARLY_MS as i64 + (rest * (u - EARLY) / (1.0 - EARLY)) as i64 + (bits >> 12 & 63) as i64
+        }
+    };
+    ms.min(most)
 }
 
 /// Where the connection comes from: at home, but for a journey of some days now and then.
@@ -162,369 +596,5 @@ fn country(model: &Model, listener_number: u32, listener: &Listener, epoch_day: 
         scale(mix(bits), COUNTRIES.len() as u64) as u8
     } else {
         listener.country
-    }
-}
-
-impl Play<'_> {
-    /// Playback after playback until the session's length, or the time for it, is used up.
-    fn listen(&mut self, day: i64, mobile: bool) {
-        let (model, listener) = (self.model, self.listener);
-        let limit_ms = self.entry.slot.limit_s * 1000;
-        let length = (model.tables.lengths.get(self.chance.bits()) as f64 * listener.length).round().max(1.0) as i64;
-        let mood = {
-            let (which, degree) = (self.chance.below(100), unit(self.chance.bits()));
-            match which {
-                0..=36 => 0.06 + 0.16 * degree,
-                37..=68 => 0.3 + 0.4 * degree,
-                _ => 0.8 + 0.18 * degree,
-            }
-        };
-        let hour = match self.entry.slot.hour {
-            4..=8 => -0.06,
-            21..=23 | 0..=3 => 0.04,
-            _ => 0.0,
-        };
-        // 1970-01-01 was a Thursday.
-        let weekend = if matches!((model.start_day + day + 3).rem_euclid(7), 5 | 6) { 0.03 } else { 0.0 };
-        let base = mood - 0.03 + listener.impatience + hour + weekend + if mobile { 0.01 } else { -0.04 };
-        let mut context = CONTEXTS[model.tables.contexts.get(self.chance.bits())].0;
-        let mut shuffle = self.chance.hit(0.31);
-        let toggled = if self.chance.hit(0.12) { self.chance.below(length as u64) as i64 } else { -1 };
-        let mut reason_start = match self.chance.below(100) {
-            0..=20 => ReasonStart::AppLoad,
-            21..=95 => ReasonStart::ClickRow,
-            96..=97 => ReasonStart::PlayBtn,
-            _ => ReasonStart::Remote,
-        };
-        let (mut last, mut before_last) = (None, None);
-        for n in 0..length {
-            if self.time_ms >= limit_ms || self.events >= MOST_EVENTS {
-                break;
-            }
-            shuffle ^= n == toggled;
-            let (what, whether, how) = (self.chance.bits(), self.chance.bits(), self.chance.bits());
-            // Some buttons are pressed while nothing plays.
-            self.time_ms += match what >> 56 {
-                0..=195 => (how & 255) as i64,
-                196..=235 => 1_000 + (how & 0x1fff) as i64,
-                _ => 8_000 + (how & 0x1_ffff) as i64,
-            };
-            let track = match (reason_start, before_last.or(last)) {
-                (ReasonStart::BackBtn, Some(track)) => track,
-                _ => self.choose(context, what, day),
-            };
-            let length_ms = model.catalogue.length_ms(track);
-            let by_hand = matches!(reason_start, ReasonStart::FwdBtn | ReasonStart::BackBtn);
-            let nudge = if n == 0 {
-                -0.12
-            } else if by_hand {
-                0.09
-            } else {
-                -0.09
-            };
-            let is_last = n + 1 == length;
-            let stops = is_last && how >> 60 < 10;
-            let (event_type, ms_played, reason_end) = if stops {
-                let reason = match how >> 52 & 255 {
-                    0..=230 => ReasonEnd::EndPlay,
-                    231..=243 => ReasonEnd::Logout,
-                    _ => ReasonEnd::Remote,
-                };
-                (EventType::Skip, scale(mix(how), length_ms as u64) as i64, reason)
-            } else if unit(whether) < base + nudge {
-                let reason = match how >> 52 & 255 {
-                    0..=202 => ReasonEnd::FwdBtn,
-                    203..=233 => ReasonEnd::BackBtn,
-                    _ => ReasonEnd::EndPlay,
-                };
-                (EventType::Skip, self.skip_ms(mix(how), length_ms), reason)
-            } else if whether & 0x7ff == 0 {
-                // Something broke: no skip, for nobody wanted it.
-                (EventType::Play, scale(mix(how), length_ms as u64) as i64, ReasonEnd::TrackError)
-            } else if whether & 0xff == 1 {
-                // Went back within the track.
-                (EventType::Play, length_ms + scale(mix(how), length_ms as u64 / 2) as i64, ReasonEnd::TrackDone)
-            } else {
-                (EventType::Play, length_ms, ReasonEnd::TrackDone)
-            };
-            let began_ms = self.time_ms;
-            let at_ms = began_ms + ms_played;
-            self.emit(at_ms, event_type, Details { track, ms_played, context, reason_start, reason_end, shuffle });
-            self.react(track, event_type, began_ms, ms_played, mix(whether));
-            self.time_ms = at_ms;
-            (before_last, last) = (last, Some(track));
-            reason_start = match reason_end {
-                ReasonEnd::TrackDone => ReasonStart::TrackDone,
-                ReasonEnd::FwdBtn => ReasonStart::FwdBtn,
-                ReasonEnd::BackBtn => ReasonStart::BackBtn,
-                ReasonEnd::TrackError => ReasonStart::TrackError,
-                _ => ReasonStart::ClickRow,
-            };
-            // Whoever looks for something else often looks elsewhere; playlists end, too.
-            if reason_start == ReasonStart::ClickRow && how >> 40 & 3 != 0 || how >> 32 & 127 == 0 {
-                context = CONTEXTS[model.tables.contexts.get(mix(what))].0;
-            }
-        }
-    }
-
-    /// A track for a context: one of the listener's own, or one that is new to them.
-    fn choose(&self, context: Context, bits: u64, day: i64) -> u32 {
-        let more = mix(bits);
-        if unit(bits) < familiar(context) {
-            return self.owned(more, day);
-        }
-        match context {
-            // What everybody plays.
-            Context::Charts | Context::EditorialPlaylist => self.model.catalogue.popular(more),
-            _ => self.to_taste(more),
-        }
-    }
-
-    /// One of the listener's own tracks; some they play far more than others, and in time each makes room for another.
-    fn owned(&self, bits: u64, day: i64) -> u32 {
-        let u = unit(bits);
-        let place = ((self.listener.library_tracks as f64) * u * u * u) as u64;
-        let mut chance = self.model.listeners.library(self.listener_number, place);
-        let keep = chance.bits();
-        let stays = 40 + (keep & 511) as i64;
-        let turn = (self.model.start_day + day + (keep >> 20 & 1023) as i64) / stays;
-        self.to_taste(mix(keep ^ turn as u64))
-    }
-
-    /// A popular track, rather of the listener's genres.
-    fn to_taste(&self, bits: u64) -> u32 {
-        let catalogue = &self.model.catalogue;
-        let track = catalogue.popular(bits);
-        let liked = |track| self.listener.taste >> catalogue.genre_of(catalogue.artist_of(track)) & 1 == 1;
-        if bits & 3 == 0 || liked(track) {
-            return track;
-        }
-        let second = catalogue.popular(mix(bits));
-        if liked(second) { second } else { catalogue.popular(mix(bits ^ 1)) }
-    }
-
-    /// How far a skipped track got.
-    fn skip_ms(&self, bits: u64, length_ms: i64) -> i64 {
-        let most = length_ms * 97 / 100;
-        // The same 12 bits that choose the quantile.
-        let u = ((bits & 4095) as f64 + 0.5) / 4096.0;
-        let ms = match self.model.tables.skips_ms.get(bits) {
-            0 => 0,
-            ms if u < EARLY => ms + (bits >> 12 & 15) as i64,
-            _ => {
-                let rest = (most - EARLY_MS as i64).max(0) as f64;
-                EARLY_MS as i64 + (rest * (u - EARLY) / (1.0 - EARLY)) as i64 + (bits >> 12 & 63) as i64
-            }
-        };
-        ms.min(most)
-    }
-
-    /// What the listener thinks of a playback, at a moment of it. Likes and unlikes come with what was heard, dislikes with what was not.
-    fn react(&mut self, track: u32, event_type: EventType, began_ms: i64, ms_played: i64, bits: u64) {
-        let u = unit(bits);
-        let (like, dislike, unlike) = match event_type {
-            EventType::Play => (0.030, 0.0004, 0.003),
-            _ => (0.007, 0.0045, 0.001),
-        };
-        let expressive = self.listener.expressive;
-        let reaction = if u < like * expressive {
-            EventType::Like
-        } else if u < (like + dislike) * expressive {
-            EventType::Dislike
-        } else if u < (like + dislike + unlike) * expressive {
-            EventType::Unlike
-        } else {
-            return;
-        };
-        let at_ms = began_ms + scale(mix(bits), ms_played as u64 + 1) as i64;
-        self.emit(at_ms, reaction, Details::of(track));
-    }
-
-    /// A library is tidied: unlikes, a few seconds apart.
-    fn tidy(&mut self, day: i64) {
-        if !self.chance.hit(0.004) {
-            return;
-        }
-        for _ in 0..5 + self.chance.below(35) {
-            let bits = self.chance.bits();
-            self.time_ms += 800 + (bits & 4095) as i64;
-            if self.events >= MOST_EVENTS {
-                return;
-            }
-            let track = self.owned(mix(bits), day);
-            self.emit(self.time_ms, EventType::Unlike, Details::of(track));
-        }
-    }
-
-    /// A playlist is made or edited; returns the key of the session it was made in (0: nothing was edited).
-    fn sitting(&mut self, day: i64) -> u64 {
-        let model = self.model;
-        let sitting = Sitting::of(model, self.entry.session);
-        let (playlist, made_on) = match sitting {
-            Sitting::None => return 0,
-            Sitting::Make => (self.entry.session, day),
-            Sitting::Edit => match self.earlier_playlist(day) {
-                Some(found) => found,
-                // Nothing to edit yet.
-                None => return 0,
-            },
-        };
-        let mut chance = model.seed.stream(Purpose::Sitting, playlist ^ 1 << 62);
-        let first_tracks = Self::first_tracks(&mut chance);
-        let content = chance.bits();
-        let pause = |bits: u64| 1_500 + (bits & 0x1fff) as i64;
-        if matches!(sitting, Sitting::Make) {
-            self.emit(self.time_ms, EventType::PlaylistCreate, Details::of(0));
-            for n in 0..first_tracks {
-                self.time_ms += pause(self.chance.bits());
-                let track = self.owned(mix(content.wrapping_add(n)), made_on);
-                self.emit(self.time_ms, EventType::PlaylistAdd, Details::of(track));
-            }
-        } else {
-            for _ in 0..2 + self.chance.below(14) {
-                let bits = self.chance.bits();
-                self.time_ms += pause(bits);
-                let (event_type, track) = match bits >> 61 {
-                    0..=1 => {
-                        let n = scale(mix(bits), first_tracks);
-                        (EventType::PlaylistRemove, self.owned(mix(content.wrapping_add(n)), made_on))
-                    }
-                    _ => (EventType::PlaylistAdd, self.owned(mix(bits), day)),
-                };
-                self.emit(self.time_ms, event_type, Details::of(track));
-            }
-        }
-        playlist
-    }
-
-    /// Tracks a playlist begins with: 3 to 80, more often few.
-    fn first_tracks(chance: &mut Chance) -> u64 {
-        let u = unit(chance.bits());
-        3 + (77.0 * u * u) as u64
-    }
-
-    /// A playlist the listener made on one of the days before: the session it was made in, and the day.
-    fn earlier_playlist(&mut self, day: i64) -> Option<(u64, i64)> {
-        let newest = day - 1 - self.chance.below(20) as i64;
-        (newest - 60..=newest).rev().find_map(|day| {
-            let mut sessions = self.model.sessions_of(self.listener_number, self.listener.routine, day)?;
-            sessions
-                .find(|&session| matches!(Sitting::of(self.model, session), Sitting::Make))
-                .map(|found| (found, day))
-        })
-    }
-
-    /// A bot: the same few unpopular tracks for hours, each just long enough to count.
-    fn farm(&mut self) {
-        let model = self.model;
-        let limit_ms = self.entry.slot.limit_s * 1000;
-        let tracks = model.catalogue.tracks();
-        let first = scale(mix(u64::from(self.listener_number)), tracks);
-        let mut reason_start = ReasonStart::ClickRow;
-        for _ in 0..360 {
-            let bits = self.chance.bits();
-            if self.time_ms >= limit_ms {
-                return;
-            }
-            let track = ((first + bits % 40) % tracks) as u32;
-            let ms_played = (31_000 + (bits >> 20 & 0x1fff) as i64).min(model.catalogue.length_ms(track) - 1);
-            let at_ms = self.time_ms + ms_played;
-            let reason_end = ReasonEnd::FwdBtn;
-            let context = Context::Catalog;
-            self.emit(
-                at_ms,
-                EventType::Skip,
-                Details { track, ms_played, context, reason_start, reason_end, shuffle: false },
-            );
-            reason_start = ReasonStart::FwdBtn;
-            self.time_ms = at_ms + 40;
-        }
-    }
-
-    /// Adds an event to the log, and the copy that some clients send.
-    #[inline]
-    fn emit(&mut self, time_ms: i64, event_type: EventType, details: Details) {
-        let model = self.model;
-        let key = self.entry.session << EVENT_BITS | self.events;
-        self.events += 1;
-        let faults = model.faults.faults(key, event_type);
-        let bits = model.seed.draw(Purpose::Delay, key);
-        let last_us = self.entry.enters_us() + SPAN_US - 1;
-        let offline = time_ms * 1000 < self.entry.online_us;
-        let arrived_us = match offline {
-            // Everything is sent at once as soon as there is a network.
-            true => self.entry.online_us + scale(bits, 40_000_000) as i64,
-            false => time_ms * 1000 + model.tables.delays_us.get(bits) + (bits >> 12 & 0xffff) as i64,
-        };
-        let row = Row {
-            arrived_us: arrived_us.min(last_us),
-            key,
-            time_ms,
-            session: self.number,
-            track: details.track,
-            ms_played: details.ms_played as u32,
-            context: details.context,
-            reason_start: details.reason_start,
-            reason_end: details.reason_end,
-            event_type,
-            shuffle: details.shuffle,
-            offline,
-            copy: false,
-            copy_after_us: 0,
-            faults,
-        };
-        self.out.push(row);
-        if model.faults.is_resent(key, faults, event_type) {
-            let bits = model.seed.draw(Purpose::Delay, !key);
-            let after_us = model.tables.copies_us.get(bits) + (bits >> 12 & 0xffff) as i64;
-            let after_us = after_us.min(last_us - row.arrived_us);
-            self.out.push(Row {
-                arrived_us: row.arrived_us + after_us,
-                copy: true,
-                copy_after_us: after_us as u32,
-                ..row
-            });
-        }
-    }
-}
-
-/// What a row says of a playback; of a reaction or an edit, only the track counts.
-struct Details {
-    track: u32,
-    ms_played: i64,
-    context: Context,
-    reason_start: ReasonStart,
-    reason_end: ReasonEnd,
-    shuffle: bool,
-}
-
-impl Details {
-    const fn of(track: u32) -> Self {
-        Self {
-            track,
-            ms_played: 0,
-            context: Context::Catalog,
-            reason_start: ReasonStart::PlayBtn,
-            reason_end: ReasonEnd::EndPlay,
-            shuffle: false,
-        }
-    }
-}
-
-/// What a session does to playlists.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Sitting {
-    None,
-    Make,
-    Edit,
-}
-
-impl Sitting {
-    fn of(model: &Model, session: u64) -> Self {
-        match model.seed.draw(Purpose::Sitting, session) >> 54 {
-            0..=9 => Self::Make,
-            10..=30 => Self::Edit,
-            _ => Self::None,
-        }
     }
 }

@@ -12,7 +12,9 @@ use arrow::{
     datatypes::{Date32Type, Int32Type, Int64Type, TimestampMicrosecondType},
 };
 use chrono::{DateTime, NaiveDateTime};
-use downbeat_model::{EventType, Fault, LATE_AFTER_US, MAX_BEHIND_US, MAX_MS_PLAYED, ReasonEnd, Stream, ids};
+use downbeat_model::{
+    EventType, Fault, LATE_AFTER_US, MAX_AHEAD_US, MAX_BEHIND_US, MAX_MS_PLAYED, Outcome, ReasonEnd, Stream, ids,
+};
 use downbeat_simulator::{FaultRates, World, WorldConfig};
 use proptest::prelude::*;
 
@@ -30,6 +32,10 @@ fn frequent() -> FaultRates {
         platform_alias: 0.1,
         bad_duration: 0.03,
         unknown_type: 0.03,
+        clock_skew: 0.03,
+        bad_id: 0.03,
+        garbage: 0.03,
+        orphan_track: 0.03,
     }
 }
 
@@ -160,6 +166,17 @@ fn without_noise(text: &str) -> String {
     kept.trim().to_owned()
 }
 
+/// Whether a text is an id as clients write it.
+fn is_id(column: &str, text: &str) -> bool {
+    match column {
+        "event_id" => ids::parse_uuid(text).is_some(),
+        "user_id" => text.parse::<u64>().is_ok(),
+        "session_id" => text.len() == 16 && u64::from_str_radix(text, 16).is_ok(),
+        "track_uri" => ids::parse_track_uri(text).is_some(),
+        _ => ids::parse_playlist_uri(text).is_some(),
+    }
+}
+
 /// Holds one raw row against its truth and its labels.
 fn explain(raw: &Table, truth: &Table, row: usize) {
     let faults = truth.faults(row);
@@ -176,19 +193,36 @@ fn explain(raw: &Table, truth: &Table, row: usize) {
     assert_eq!(has(Fault::Late), arrived_us - time_us > LATE_AFTER_US);
     assert!(arrived_us >= time_us && arrived_us - time_us <= MAX_BEHIND_US);
     assert_eq!(has(Fault::Duplicate), truth.number("duplicate_of", row).is_some());
-    let quarantining = [Fault::MissingField, Fault::BadDuration, Fault::UnknownType];
-    assert!(quarantining.into_iter().filter(|&fault| has(fault)).count() <= 1, "{faults:?}");
+    assert!(faults.iter().filter(|fault| fault.outcome() == Outcome::Quarantine).count() <= 1, "{faults:?}");
+    // What the catalogue does not have.
+    assert_eq!(has(Fault::OrphanTrack), truth.number("track_id", row).is_some() && truth.number("artist_id", row).is_none());
 
     // Texts: whatever differs must be one of the labelled faults, each of which shows once.
     let mut unexplained: HashSet<Fault> = faults.iter().copied().collect();
     unexplained.remove(&Fault::Late);
     unexplained.remove(&Fault::Duplicate);
+    unexplained.remove(&Fault::OrphanTrack);
+    let mut torn = Vec::new();
     for (column, expected) in canonical(truth, row) {
         let found = raw.text(column, row);
         if found == expected.as_deref() {
             continue;
         }
+        if has(Fault::Garbage) {
+            assert!(found.is_some_and(|found| !found.is_empty()));
+            torn.push(column);
+            continue;
+        }
         let fault = match (column, found) {
+            ("event_id" | "user_id" | "session_id" | "track_uri" | "playlist_uri", Some(found)) if has(Fault::BadId) => {
+                assert!(!is_id(column, found), "{found}");
+                Fault::BadId
+            }
+            ("ts", Some(found)) if has(Fault::ClockSkew) => {
+                let said_us = DateTime::parse_from_rfc3339(found).unwrap().timestamp_micros();
+                assert!(found.ends_with('Z') && !(arrived_us - MAX_BEHIND_US..=arrived_us + MAX_AHEAD_US).contains(&said_us));
+                Fault::ClockSkew
+            }
             (_, None | Some("" | " ")) => Fault::MissingField,
             ("event_type", Some(found)) => {
                 assert!(found.parse::<EventType>().is_err());
@@ -229,6 +263,10 @@ fn explain(raw: &Table, truth: &Table, row: usize) {
             assert!(unexplained.remove(&Fault::BadDuration));
         }
         (found, was) => panic!("ms_played {found:?}, was {was:?}"),
+    }
+    if unexplained.remove(&Fault::Garbage) {
+        // Several, one of which at least no rule overlooks.
+        assert!(torn.len() >= 2 && torn.iter().any(|column| matches!(*column, "event_type" | "ts" | "user_id" | "session_id")));
     }
     assert!(unexplained.is_empty(), "row {row}: labelled {faults:?}, but nothing shows {unexplained:?}");
 
@@ -341,14 +379,18 @@ proptest! {
             prop_assert!((1930..=2016).contains(&listeners.0["birth_year"].as_primitive::<Int32Type>().value(row)));
         }
         let mut partition_of = HashMap::new();
+        let (mut premium_as_at_first, mut rows) = (0, 0);
         for partition in 0..2 {
             let truth = read(&world, Stream::Truth, partition, 2);
             for row in 0..truth.rows() {
                 let user = number(&truth, "user_id", row);
                 prop_assert_eq!(*partition_of.entry(user).or_insert(partition), partition);
                 let listener = listener_rows[&user];
-                prop_assert_eq!(truth.flag("premium", row), listeners.flag("premium", listener));
-                if let Some(track) = truth.number("track_id", row).map(|track| track_rows[&track]) {
+                premium_as_at_first += usize::from(truth.flag("premium", row) == listeners.flag("premium", listener));
+                rows += 1;
+                let track = truth.number("track_id", row);
+                prop_assert_eq!(track.is_some_and(|id| !track_rows.contains_key(&id)), truth.faults(row).contains(&Fault::OrphanTrack));
+                if let Some(track) = track.and_then(|id| track_rows.get(&id).copied()) {
                     prop_assert_eq!(truth.number("artist_id", row), tracks.number("artist_id", track));
                     prop_assert_eq!(truth.text("genre", row), tracks.text("genre", track));
                     prop_assert_eq!(truth.number("track_duration_ms", row), tracks.number("duration_ms", track));
@@ -357,6 +399,8 @@ proptest! {
                 }
             }
         }
+        // The dimension tells the tier at the world's start, which few have left in two days.
+        prop_assert!(premium_as_at_first * 100 >= rows * 95);
     }
 
     #[test]
@@ -407,6 +451,8 @@ fn the_default_faults_are_as_frequent_as_they_say() {
         (Fault::CountryAlias, rates.country_alias),
         (Fault::PlatformAlias, rates.platform_alias),
         (Fault::UnknownType, rates.unknown_type),
+        (Fault::BadId, rates.bad_id),
+        (Fault::OrphanTrack, rates.orphan_track),
     ] {
         let share = counts[&fault] / truth.rows() as f64;
         assert!((share / rate - 1.0).abs() < 0.2, "{fault}: {share}, rate {rate}");

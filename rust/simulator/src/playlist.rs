@@ -1,0 +1,97 @@
+//! Playlists: when a listener makes one, and in which sessions they sit down to edit it.
+//!
+//! A playlist is found by its listener and the block of days it is made in, so a session knows which playlists it edits without a
+//! list of them: it looks at the blocks before it. How long a playlist is worked on, and how often, differs widely between
+//! playlists (Million Playlist Dataset: half have ten sittings or fewer, one in four more than twenty).
+
+use crate::{
+    Model,
+    chance::{Chance, Purpose, Quantiles, exp, mix, normal, unit},
+    listener::Routine,
+    row::{of_session, session_key},
+    row::day_key,
+};
+
+/// A listener makes a playlist in some of their blocks of this many days.
+const BLOCK_DAYS: i64 = 16;
+
+/// Blocks after which nobody works on a playlist any more.
+const LIFE_BLOCKS: i64 = 14;
+
+/// The chance that a block has a day on which a playlist is made, if the listener listens on it.
+const MADE: f64 = 0.28;
+
+/// Days after which the wish to work on a playlist is e times smaller.
+const FADES_DAYS: f64 = 40.0;
+
+/// What a session does to a playlist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sitting {
+    /// Makes one.
+    Make,
+    /// Adds to one that was made in this session, or takes from it.
+    Edit {
+        /// The key of the session it was made in.
+        made_in: u64,
+    },
+}
+
+/// The distributions behind playlists.
+#[derive(Debug)]
+pub(crate) struct Playlists {
+    /// Hundredths of sittings of a playlist.
+    sittings: Quantiles,
+    first_tracks: Quantiles,
+    added: Quantiles,
+}
+
+impl Playlists {
+    pub(crate) fn new() -> Self {
+        Self {
+            sittings: Quantiles::new(|u| 1_150.0 * exp(0.85 * normal(u))),
+            first_tracks: Quantiles::new(|u| (9.0 * exp(0.8 * normal(u))).clamp(1.0, 120.0)),
+            added: Quantiles::new(|u| (4.6 * exp(0.7 * normal(u))).clamp(1.0, 60.0)),
+        }
+    }
+
+    /// How many tracks a playlist begins with, by the draws of its content.
+    pub(crate) fn first_tracks(&self, content: &mut Chance) -> u64 {
+        self.first_tracks.get(content.bits()) as u64
+    }
+
+    /// How many edits a sitting has.
+    pub(crate) fn edits(&self, bits: u64) -> i64 {
+        self.added.get(bits)
+    }
+}
+
+impl Sitting {
+    /// What a session does, if it does anything.
+    pub(crate) fn of(model: &Model, session: u64, routine: Routine) -> Option<Self> {
+        let (listener, day, slot) = of_session(session);
+        let newest = day.div_euclid(BLOCK_DAYS);
+        for block in (newest - LIFE_BLOCKS..=newest).rev() {
+            let bits = model.seed.draw(Purpose::Playlist, u64::from(listener) << 16 | (block + LIFE_BLOCKS) as u64);
+            if unit(bits) >= MADE {
+                continue;
+            }
+            let made_on = block * BLOCK_DAYS + (mix(bits) & 15) as i64;
+            let age = day - made_on;
+            if made_on < 0 || age < 0 {
+                continue;
+            }
+            let first = session_key(day_key(listener, made_on), 0);
+            if age == 0 && slot == 0 {
+                return Some(Self::Make);
+            }
+            let wanted = model.playlists.sittings.get(bits) as f64 / 100.0;
+            let keen = wanted / (model.listeners.sessions_a_day(routine) * FADES_DAYS) * exp(-age as f64 / FADES_DAYS);
+            let sits = unit(model.seed.draw(Purpose::PlaylistSittings, session ^ bits)) < keen.min(0.9);
+            // Looked at last, for it is dear: nobody may have listened on the day.
+            if sits && model.sessions_of(listener, routine, made_on)?.next() == Some(first) {
+                return Some(Self::Edit { made_in: first });
+            }
+        }
+        None
+    }
+}
