@@ -179,6 +179,7 @@ pub(crate) fn number(value: f64) -> String {
         _ if size >= 100.0 => 1,
         _ if size >= 10.0 => 2,
         _ if size >= 0.01 => 3,
+        _ if size >= 0.001 => 4,
         _ => return format!("{value:.1e}"),
     };
     let text = format!("{value:.digits$}");
@@ -238,7 +239,7 @@ mod tests {
     #[test]
     fn numbers_are_short() {
         for (value, text) in
-            [(0.0, "0"), (0.4141, "0.414"), (18.4, "18.4"), (3076.4, "3076"), (0.25, "0.25"), (2e-5, "2.0e-5")]
+            [(0.0, "0"), (0.4141, "0.414"), (18.4, "18.4"), (3076.4, "3076"), (0.25, "0.25"), (0.0049, "0.0049"), (2e-5, "2.0e-5")]
         {
             assert_eq!(number(value), text);
         }

@@ -5,6 +5,7 @@ use downbeat_model::{Context, EventType, Platform, ReasonStart};
 use super::{
     events::Observed,
     figure::{Figure, Measured, number},
+    listeners::halves as halves_of,
     published,
     sums::{LONGEST, Share, Sums, counted_quantile, quantile, sorted},
     targets::{self, hazard, modern_distance, ranked, top},
@@ -49,6 +50,7 @@ pub(crate) fn figures(sums: &Sums, observed: &Observed) -> Vec<Figure> {
     group("reactions", reactions);
     group("places and devices", devices);
     group("dirt", dirt);
+    group("between listeners", halves);
     figures
 }
 
@@ -379,4 +381,10 @@ fn dirt(sums: &Sums, observed: &Observed, group: &mut Group<'_>) {
     };
     group.add("67", "duplicate rows", "0.0049", known(read.duplicates_known, read.duplicates, "duplicates"));
     group.add("68", "impossible clocks", "2e-5 of sessions", known(read.clocks_known, read.wild_clocks, "wild clocks"));
+}
+
+fn halves(sums: &Sums, _: &Observed, group: &mut Group<'_>) {
+    for (what, correlation, listeners) in halves_of(sums) {
+        group.value("55", format!("correlation of {what}"), "near-constant over a year", correlation, listeners);
+    }
 }

@@ -3,6 +3,7 @@
 mod columns;
 mod events;
 mod figure;
+mod further;
 mod json;
 mod listeners;
 mod published;
@@ -66,8 +67,8 @@ impl Findings {
             read: observed.read,
             bots: sums.bots.value(),
             parts: targets::parts(&sums, &observed),
-            further: Vec::new(),
-            between: Vec::new(),
+            further: further::figures(&sums, &observed),
+            between: listeners::spreads(&sums),
             source: observed.source,
             notes: observed.notes,
         }

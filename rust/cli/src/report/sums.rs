@@ -290,6 +290,7 @@ impl Sums {
                 share.add(returned);
             }
         }
+        let (mut weeks, mut artists) = (0u32, 0u32);
         for week in events.chunk_by(|one, next| one.day().div_euclid(7) == next.day().div_euclid(7)) {
             buffers.ids.clear();
             buffers.ids.extend(week.iter().filter(|e| e.is_playback() && e.artist != NO_ID).map(|event| event.artist));
@@ -297,6 +298,8 @@ impl Sums {
             buffers.ids.dedup();
             if !buffers.ids.is_empty() {
                 self.week_artists.push(buffers.ids.len() as u16);
+                weeks += 1;
+                artists += buffers.ids.len() as u32;
             }
         }
         let sittings = 1 + events.windows(2).filter(|e| e[1].time_us - e[0].time_us > SITTING_GAP_US).count() as u64;
@@ -305,6 +308,7 @@ impl Sums {
         listener.distinct_half = distinct_half;
         listener.active_days = active_days;
         listener.sittings = sittings;
+        listener.week_artists = artists as f32 / weeks.max(1) as f32;
         self.listeners.push(listener);
     }
 

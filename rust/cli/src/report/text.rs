@@ -66,6 +66,33 @@ fn write_table(out: &mut String, findings: &Findings) -> std::fmt::Result {
     if !missed.is_empty() {
         writeln!(out, "targets that miss: {}", missed.join(" "))?;
     }
+    let width = findings.further.iter().map(|figure| figure.what.chars().count()).max().unwrap_or(0);
+    let mut last = "";
+    for figure in &findings.further {
+        if figure.group != last {
+            last = figure.group;
+            writeln!(out, "\n{:<6} {:width$} {:>9} {:>12}  published", "rows", last.to_uppercase(), "measured", "n")?;
+        }
+        write!(out, "{:<6} {:width$} ", figure.rows, figure.what)?;
+        match &figure.measured {
+            &Measured::Value { value, n } => {
+                writeln!(out, "{:>9} {:>12}  {}", number(value), count(n), figure.published)?;
+            }
+            Measured::Not(why) => writeln!(out, "{:>9} {:>12}  {} (not measured: {why})", "-", "", figure.published)?,
+        }
+    }
+    let width = findings.between.iter().map(|spread| spread.what.chars().count()).max().unwrap_or(0);
+    writeln!(out, "\n{:width$} {:>9} {:>9} {:>9} {:>12}", "BETWEEN LISTENERS", "p10", "p50", "p90", "listeners")?;
+    for spread in &findings.between {
+        write!(out, "{:width$} ", spread.what)?;
+        match &spread.quantiles {
+            Ok([p10, p50, p90]) => {
+                write!(out, "{:>9} {:>9} {:>9} ", number(*p10), number(*p50), number(*p90))?;
+                writeln!(out, "{:>12}", count(spread.listeners))?;
+            }
+            Err(why) => writeln!(out, "not measured: {why}")?,
+        }
+    }
     Ok(())
 }
 
