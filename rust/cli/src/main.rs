@@ -10,6 +10,7 @@ mod export;
 mod failure;
 mod live;
 mod read;
+mod report;
 mod serve;
 mod world;
 
@@ -31,6 +32,7 @@ enum Command {
     Serve(serve::Serve),
     Export(export::Export),
     Read(read::Read),
+    Report(report::Report),
     Doctor(doctor::Doctor),
 }
 
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Export(export) => export.run(),
         Command::Read(read) => read.run(),
+        Command::Report(report) => report.run(),
         Command::Doctor(doctor) => doctor.run(),
     };
     match done {
