@@ -77,7 +77,7 @@ impl Catalogue {
             seed,
             tracks,
             start_day,
-            popularity: Ranks::new(tracks, &[(1, 0.50), (100, 0.70), (1_000, 0.90), (10_000, 1.10), (100_000, 1.30)]),
+            popularity: Ranks::new(tracks, &[(1, 0.52), (100, 0.76), (1_000, 0.96), (10_000, 1.10), (100_000, 1.30)]),
             output: Ranks::new(artists, &[(1, 0.5), (100, 0.8), (1_000, 1.1)]),
             // Median 3:32, as played; a log-normal with the published quartiles.
             lengths_ms: Quantiles::new(|u| 212_000.0 * exp(0.25 * normal(u))),

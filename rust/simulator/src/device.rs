@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn a_newer_app_has_a_higher_version() {
-        assert_eq!(app_version(20_727, 0, 1).text(), b"9.480.2.760");
-        assert_eq!(app_version(20_727 + 14, 0, 1).text(), b"9.481.2.767");
+        assert_eq!(app_version(20_727, 0, 1).text(), b"9.480.2.560");
+        assert_eq!(app_version(20_727 + 14, 0, 1).text(), b"9.481.2.567");
     }
 }

@@ -112,11 +112,11 @@ pub(crate) struct Slot {
 /// peak to trough 9.5). Working days have a morning on the way to work and a dip at lunch that days off have not.
 const HOURS: [[f64; 24]; 2] = [
     [
-        9.0, 10.0, 18.0, 27.0, 31.0, 36.0, 43.0, 49.0, 54.0, 60.0, 64.0, 67.0, 71.0, 70.0, 66.0, 58.0, 56.0, 56.0, 50.0, 40.0,
+        17.0, 13.0, 18.0, 27.0, 31.0, 36.0, 43.0, 49.0, 54.0, 60.0, 64.0, 67.0, 71.0, 70.0, 66.0, 58.0, 56.0, 56.0, 50.0, 40.0,
         30.0, 20.0, 14.0, 11.0,
     ],
     [
-        9.0, 7.0, 9.0, 12.0, 18.0, 31.0, 44.0, 52.0, 60.0, 65.0, 70.0, 70.0, 69.0, 64.0, 61.0, 57.0, 56.0, 60.0, 55.0, 46.0,
+        17.0, 10.0, 9.0, 12.0, 18.0, 31.0, 44.0, 52.0, 60.0, 65.0, 70.0, 70.0, 69.0, 64.0, 61.0, 57.0, 56.0, 60.0, 55.0, 46.0,
         37.0, 27.0, 19.0, 14.0,
     ],
 ];
@@ -127,11 +127,11 @@ impl Listeners {
             .map(|level| {
                 let z = normal((level as f64 + 0.5) / LEVELS as f64);
                 Level {
-                    active: 1.0 / (1.0 + exp(0.85 - 1.5 * z)),
-                    no_more_sessions: exp(-1.25 * exp(0.4 * z)),
-                    premium: 1.0 / (1.0 + exp(0.6 - 3.0 * z)),
+                    active: 1.0 / (1.0 + exp(1.16 - 1.6 * z)),
+                    no_more_sessions: exp(-1.4 * exp(0.4 * z)),
+                    premium: 1.0 / (1.0 + exp(1.1 - 4.8 * z)),
                     length: exp(0.15 * z),
-                    library: 350.0 * exp(0.7 * z),
+                    library: 148.0 * exp(0.7 * z),
                 }
             })
             .collect();
@@ -234,7 +234,7 @@ impl Listeners {
                 later => self.start_day + later,
             },
             // The young skip most, and those of middle age more than those before and after.
-            impatience: (unit(traits) - 0.5) * 0.3 + if age < 20 { 0.06 } else { 0.0 } - (age - 30) as f64 * 0.002
+            impatience: (unit(traits) - 0.5) * 0.5 + if age < 20 { 0.06 } else { 0.0 } - (age - 30) as f64 * 0.002
                 + if (43..=52).contains(&age) { 0.05 } else { 0.0 },
             expressive: {
                 // A product of uniforms: most react seldom, a few to everything. Its mean is 1.

@@ -31,12 +31,12 @@ const MOST_EVENTS: u16 = (1 << EVENT_BITS) - 4;
 /// Contexts, their shares of sessions (Music Streaming Sessions, 2018), how much more than the mean is skipped in them (the same),
 /// and how much comes from the listener's own library.
 const CONTEXTS: [(Context, f64, f64, f64); 6] = [
-    (Context::UserCollection, 0.402, 0.02, 0.96),
-    (Context::Catalog, 0.228, -0.06, 0.62),
-    (Context::EditorialPlaylist, 0.212, -0.01, 0.40),
-    (Context::Radio, 0.126, 0.04, 0.55),
-    (Context::PersonalizedPlaylist, 0.018, -0.06, 0.55),
-    (Context::Charts, 0.014, 0.04, 0.30),
+    (Context::UserCollection, 0.402, 0.02, 0.98),
+    (Context::Catalog, 0.228, -0.06, 0.79),
+    (Context::EditorialPlaylist, 0.212, -0.01, 0.60),
+    (Context::Radio, 0.126, 0.04, 0.69),
+    (Context::PersonalizedPlaylist, 0.018, -0.06, 0.69),
+    (Context::Charts, 0.014, 0.04, 0.50),
 ];
 
 /// The distributions behind sessions.
@@ -52,8 +52,8 @@ pub(crate) struct Tables {
     copies_us: Quantiles,
 }
 
-/// The share of skips within the first half minute.
-const EARLY: f64 = 0.721;
+/// The share of skips within the first half minute, but for those that end a session.
+const EARLY: f64 = 0.785;
 const EARLY_MS: f64 = 30_000.0;
 
 impl Tables {
@@ -61,7 +61,7 @@ impl Tables {
         // The hazard of ending at the n-th playback falls: .088 at 10, .055 at 19 (Music Streaming Sessions).
         let mut survival = vec![1.0];
         for n in 1..400 {
-            let hazard = if n < 6 { 0.075 } else { (1.32 / f64::from(n + 5)).min(0.09) };
+            let hazard = if n < 6 { 0.075 } else { (1.27 / f64::from(n + 3)).min(0.11) };
             survival.push(survival[n as usize - 1] * (1.0 - hazard));
         }
         Self {
@@ -69,10 +69,10 @@ impl Tables {
             lengths: Quantiles::new(|u| 100.0 * survival.partition_point(|&longer| longer > 1.0 - u) as f64),
             skips_ms: Quantiles::through(&[
                 (0.0, 0.0),
-                (0.14, 0.0),
-                (0.3, 1_800.0),
-                (0.497, 5_000.0),
-                (0.596, 10_000.0),
+                (0.16, 0.0),
+                (0.34, 1_800.0),
+                (0.55, 5_000.0),
+                (0.655, 10_000.0),
                 (EARLY, EARLY_MS),
                 (1.0, EARLY_MS),
             ]),
@@ -207,8 +207,8 @@ impl Player {
         let mood = {
             let (which, degree) = (self.chance.below(100), unit(self.chance.bits()));
             match which {
-                0..=36 => 0.06 + 0.16 * degree,
-                37..=68 => 0.3 + 0.4 * degree,
+                0..=43 => 0.05 + 0.15 * degree,
+                44..=76 => 0.35 + 0.4 * degree,
                 _ => 0.8 + 0.18 * degree,
             }
         };
@@ -224,12 +224,12 @@ impl Player {
             device if COMPUTERS.contains(&device) => -0.06,
             _ => -0.03,
         };
-        self.base = (mood - 0.03 + listener.impatience + hour + weekend + device) as f32;
+        self.base = (mood - 0.01 + listener.impatience + hour + weekend + device) as f32;
         // Some sessions are for liking things.
         self.expressive *= if self.chance.hit(0.06) { 6.0 } else { 0.68 };
         let wanted = model.tables.lengths.get(self.chance.bits()) as f64 / 100.0;
         // Who skips much goes through more.
-        let restless = 0.75 + 0.5 * mood;
+        let restless = 0.44 + 1.35 * mood;
         self.left = (wanted * listener.length * restless + 0.5).clamp(1.0, 900.0) as u16;
         self.context = model.tables.contexts.get(self.chance.bits()) as u8;
         self.shuffle = self.chance.hit(0.31);
@@ -301,7 +301,7 @@ impl Player {
         self.time_ms += match what >> 56 {
             0..=195 => (how & 255) as i64,
             196..=235 => 1_000 + (how & 0x1fff) as i64,
-            _ => 8_000 + (how & 0x1_ffff) as i64,
+            _ => 8_000 + (how & 0xffff) as i64,
         };
         let (context, _, nervous, familiar) = CONTEXTS[usize::from(self.context)];
         let back = if self.before_last == NONE { self.last } else { self.before_last };
@@ -318,7 +318,9 @@ impl Player {
             _ if by_hand => 0.09,
             _ => -0.09,
         };
-        let skip = f64::from(self.base) + moment + nervous;
+        // Who has gone through so many has found something, or does not listen closely any more.
+        let settled = -0.016 * f64::from(self.played.saturating_sub(18).min(28));
+        let skip = f64::from(self.base) + moment + nervous + settled;
         let stops = self.left == 1 && how >> 60 < 10;
         let (event_type, ms_played, reason_end) = if stops {
             let reason = match how >> 52 & 255 {
@@ -326,7 +328,7 @@ impl Player {
                 231..=243 => ReasonEnd::Logout,
                 _ => ReasonEnd::Remote,
             };
-            (EventType::Skip, scale(mix(how), length_ms as u64) as i64, reason)
+            (EventType::Skip, (length_ms as f64 * unit(mix(how)).sqrt()) as i64, reason)
         } else if unit(whether) < skip {
             let reason = match how >> 52 & 255 {
                 0..=202 => ReasonEnd::FwdBtn,
@@ -337,7 +339,7 @@ impl Player {
         } else if whether & 0x7ff == 0 {
             // Something broke: no skip, for nobody wanted it.
             (EventType::Play, scale(mix(how), length_ms as u64) as i64, ReasonEnd::TrackError)
-        } else if whether & 0xff == 1 {
+        } else if whether & 0x7f == 1 {
             // Went back within the track.
             (EventType::Play, length_ms + scale(mix(how), length_ms as u64 / 2) as i64, ReasonEnd::TrackDone)
         } else {
@@ -392,13 +394,14 @@ impl Player {
     #[inline]
     fn owned(&self, model: &Model, listener: u32, day: i64, bits: u64) -> u32 {
         let u = unit(bits);
-        let place = (f64::from(self.library_tracks) * u * u * u) as u64;
+        let square = u * u;
+        let place = (f64::from(self.library_tracks) * square * square * u) as u64;
         let keep = model.listeners.library(listener, place);
-        let stays = 40 + (keep & 511) as i64;
+        let stays = 90 + (keep & 511) as i64;
         let turn = (model.start_day + day + (keep >> 20 & 1023) as i64) / stays;
         // What it makes room for was there by then.
         let since = turn * stays - (keep >> 20 & 1023) as i64 - model.start_day;
-        self.to_taste(model, since.clamp(0, day), mix(keep ^ turn as u64))
+        self.to_taste(model, since, mix(keep ^ turn as u64))
     }
 
     /// A popular track, rather of the listener's genres.
@@ -581,7 +584,9 @@ fn skip_ms(model: &Model, bits: u64, length_ms: i64) -> i64 {
         ms if u < EARLY => ms + (bits >> 12 & 15) as i64,
         _ => {
             let rest = (most - EARLY_MS as i64).max(0) as f64;
-            EARLY_MS as i64 + (rest * (u - EARLY) / (1.0 - EARLY)) as i64 + (bits >> 12 & 63) as i64
+            let share = (u - EARLY) / (1.0 - EARLY);
+            // Later rather than sooner.
+            EARLY_MS as i64 + (rest * share * (1.5 - 0.5 * share)) as i64 + (bits >> 12 & 63) as i64
         }
     };
     ms.min(most)

@@ -169,7 +169,10 @@ fn without_noise(text: &str) -> String {
 /// Whether a text is an id as clients write it.
 fn is_id(column: &str, text: &str) -> bool {
     match column {
-        "event_id" => ids::parse_uuid(text).is_some(),
+        "event_id" => text.len() == 36 && text.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        }),
         "user_id" => text.parse::<u64>().is_ok(),
         "session_id" => text.len() == 16 && u64::from_str_radix(text, 16).is_ok(),
         "track_uri" => ids::parse_track_uri(text).is_some(),
