@@ -38,7 +38,7 @@ const MAX_PARTS: usize = 10_000;
 
 /// How long a store may take for its first answer. It is tried again and again within, so a typing error in the endpoint
 /// takes as long to be told.
-const FIRST_ANSWER: Duration = Duration::from_secs(20);
+const FIRST_ANSWER: Duration = Duration::from_secs(10);
 
 /// The same where no credentials are set: either the machine has a role, which is told at once, or waiting is no help.
 const FIRST_ANSWER_OF_A_ROLE: Duration = Duration::from_secs(5);
@@ -70,6 +70,9 @@ const GS_CREDENTIALS: [&str; 6] = [
 
 /// Variables that may hold the address of an S3 store, the first that is set wins.
 const S3_ENDPOINT: [&str; 4] = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT", "S3_ENDPOINT"];
+
+/// The same for Google's store.
+const GS_ENDPOINT: [&str; 1] = ["GOOGLE_BASE_URL"];
 
 /// Where an export goes.
 #[derive(Debug)]
@@ -248,7 +251,7 @@ impl Store {
         let is_set = |names: &[&str]| names.iter().any(|name| set(name).is_some());
         let (store, place, known, missing): (object_store::Result<Arc<dyn ObjectStore>>, _, _, _) = match scheme {
             "s3" => {
-                let endpoint = S3_ENDPOINT.iter().find_map(|name| Some((*name, set(name)?)));
+                let endpoint = endpoint(&S3_ENDPOINT).map_err(|cause| refused(&cause))?;
                 let place = match &endpoint {
                     Some((name, endpoint)) => format!("at {endpoint} (from {name})"),
                     None => "at AWS; another store is named by AWS_ENDPOINT_URL or S3_ENDPOINT".to_owned(),
@@ -258,10 +261,14 @@ impl Store {
                 (s3(bucket, endpoint.map(|(_, endpoint)| endpoint)), place, is_set(&S3_CREDENTIALS), missing)
             }
             "gs" => {
-                let place = "at Google; another store is named by GOOGLE_BASE_URL".to_owned();
+                let endpoint = endpoint(&GS_ENDPOINT).map_err(|cause| refused(&cause))?;
+                let place = match &endpoint {
+                    Some((name, endpoint)) => format!("at {endpoint} (from {name})"),
+                    None => "at Google; another store is named by GOOGLE_BASE_URL".to_owned(),
+                };
                 let missing = "no credentials are set: name a key file in GOOGLE_APPLICATION_CREDENTIALS or \
                                GOOGLE_SERVICE_ACCOUNT";
-                (gs(bucket), place, is_set(&GS_CREDENTIALS), missing)
+                (gs(bucket, endpoint.as_ref().map(|(_, endpoint)| endpoint)), place, is_set(&GS_CREDENTIALS), missing)
             }
             other => {
                 return Err(refused(&format!(
@@ -372,10 +379,26 @@ fn set(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// The first of some variables that is set, and the address in it.
+fn endpoint<'a>(names: &[&'a str]) -> Result<Option<(&'a str, String)>, String> {
+    let Some((name, endpoint)) = names.iter().find_map(|name| Some((*name, set(name)?))) else {
+        return Ok(None);
+    };
+    let host = endpoint.strip_prefix("http://").or_else(|| endpoint.strip_prefix("https://"));
+    match host.is_some_and(|host| !host.is_empty() && !host.contains(char::is_whitespace)) {
+        true => Ok(Some((name, endpoint))),
+        false => Err(format!("{name} is '{endpoint}'; write http://host:port or https://host")),
+    }
+}
+
+/// Without TLS only where the endpoint says so.
+fn allows_http(endpoint: Option<&String>) -> bool {
+    endpoint.is_some_and(|endpoint| endpoint.starts_with("http://"))
+}
+
 fn s3(bucket: &str, endpoint: Option<String>) -> object_store::Result<Arc<dyn ObjectStore>> {
-    let mut builder = AmazonS3Builder::from_env()
-        .with_bucket_name(bucket)
-        .with_allow_http(endpoint.as_ref().is_some_and(|endpoint| endpoint.starts_with("http://")));
+    let mut builder =
+        AmazonS3Builder::from_env().with_bucket_name(bucket).with_allow_http(allows_http(endpoint.as_ref()));
     if set("AWS_TIMEOUT").is_none() {
         builder = builder.with_config(AmazonS3ConfigKey::Client(ClientConfigKey::Timeout), REQUEST);
     }
@@ -385,11 +408,11 @@ fn s3(bucket: &str, endpoint: Option<String>) -> object_store::Result<Arc<dyn Ob
     Ok(Arc::new(builder.build()?))
 }
 
-fn gs(bucket: &str) -> object_store::Result<Arc<dyn ObjectStore>> {
-    let http = set("GOOGLE_BASE_URL").is_some_and(|endpoint| endpoint.starts_with("http://"));
+fn gs(bucket: &str, endpoint: Option<&String>) -> object_store::Result<Arc<dyn ObjectStore>> {
+    let allow_http = GoogleConfigKey::Client(ClientConfigKey::AllowHttp);
     let mut builder = GoogleCloudStorageBuilder::from_env()
         .with_bucket_name(bucket)
-        .with_config(GoogleConfigKey::Client(ClientConfigKey::AllowHttp), http.to_string());
+        .with_config(allow_http, allows_http(endpoint).to_string());
     if set("GOOGLE_TIMEOUT").is_none() {
         builder = builder.with_config(GoogleConfigKey::Client(ClientConfigKey::Timeout), REQUEST);
     }

@@ -5,7 +5,7 @@ use std::{
     fs::{self, File},
     path::Path,
     process::{Child, Command, Output, Stdio},
-    thread::sleep,
+    thread::{self, sleep},
     time::{Duration, Instant},
 };
 
@@ -517,9 +517,9 @@ fn an_export_to_a_bucket_holds_the_same_bytes_and_goes_on_after_a_failure() {
 fn a_bucket_that_cannot_be_reached_says_what_to_set() {
     // A port where nobody listens, also in the place of the address where AWS tells its own machines who they are.
     let nobody = "http://127.0.0.1:9";
-    let key = ("AWS_ACCESS_KEY_ID", "key");
+    let (key, secret) = (("AWS_ACCESS_KEY_ID", "key"), ("AWS_SECRET_ACCESS_KEY", "secret"));
     let more = [&["--stream", "tracks"], &LARGER[2..4]].concat();
-    for (environment, out, text) in [
+    let cases = [
         (
             vec![("AWS_METADATA_ENDPOINT", nobody)],
             "s3://bucket/x",
@@ -527,19 +527,27 @@ fn a_bucket_that_cannot_be_reached_says_what_to_set() {
         ),
         (vec![key], "s3://bucket/x", "Missing SecretAccessKey"),
         (
-            vec![key, ("AWS_SECRET_ACCESS_KEY", "secret"), ("AWS_ENDPOINT_URL", "nowhere")],
+            vec![key, secret, ("AWS_ENDPOINT_URL", nobody)],
             "s3://bucket/x",
-            "looked at nowhere (from AWS_ENDPOINT_URL)",
+            "looked at http://127.0.0.1:9 (from AWS_ENDPOINT_URL); check the bucket, the endpoint and the credentials",
         ),
         (
-            vec![("GOOGLE_SERVICE_ACCOUNT", "/nowhere.json")],
-            "gs://bucket/x",
-            "check the bucket, the endpoint and the credentials in the environment",
+            vec![key, secret, ("S3_ENDPOINT", "nowhere")],
+            "s3://bucket/x",
+            "S3_ENDPOINT is 'nowhere'; write http://host:port",
         ),
-    ] {
-        let output = to_bucket(&environment, out, &more);
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(2), "{said}");
-        assert!(said.starts_with(&format!("error: cannot write {out}: ")) && said.contains(text), "{said}");
-    }
+        (vec![("GOOGLE_SERVICE_ACCOUNT", "/nowhere.json")], "gs://bucket/x", "/nowhere.json"),
+    ];
+    // At once, for each waits for an answer that does not come.
+    thread::scope(|scope| {
+        for (environment, out, text) in cases {
+            let more = &more;
+            scope.spawn(move || {
+                let output = to_bucket(&environment, out, more);
+                let said = String::from_utf8(output.stderr).unwrap();
+                assert_eq!(output.status.code(), Some(2), "{said}");
+                assert!(said.starts_with(&format!("error: cannot write {out}: ")) && said.contains(text), "{said}");
+            });
+        }
+    });
 }
