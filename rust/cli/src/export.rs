@@ -66,9 +66,7 @@ Object stores take their credentials and endpoint from the environment: AWS_ACCE
 AWS_SESSION_TOKEN, AWS_REGION and AWS_ENDPOINT_URL (or S3_ENDPOINT) for s3://, GOOGLE_APPLICATION_CREDENTIALS or
 GOOGLE_SERVICE_ACCOUNT for gs://.")]
 pub(crate) struct Export {
-    #[command(flatten)]
-    world: WorldFlags,
-    /// Folder to write: a path, s3://bucket/prefix or gs://bucket/prefix; new, empty, or begun by this very command
+    /// Folder to write: a path, `s3://bucket/prefix` or `gs://bucket/prefix`; new, empty, or begun by this very command
     #[arg(long, value_name = "DIR|s3://…|gs://…")]
     out: PathBuf,
     /// How to write the rows
@@ -80,6 +78,8 @@ pub(crate) struct Export {
     /// Columns to write, in this order [default: all]
     #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
     columns: Vec<String>,
+    #[command(flatten)]
+    world: WorldFlags,
 }
 
 /// Why a file could not be written.

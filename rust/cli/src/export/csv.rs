@@ -1,8 +1,8 @@
 //! CSV that loses nothing.
 //!
 //! Arrow's own writer gives nulls and empty texts the same face, which an event with a missing field must not have, and
-//! refuses lists. Here a null is nothing and an empty text is `""`, as PostgreSQL has it and Spark, DuckDB and pyarrow can
-//! read it; a list is its JSON; binary is hexadecimal, times are RFC 3339 in UTC.
+//! refuses lists. Here a null is nothing and an empty text is `""`, as Postgres has it and Spark, DuckDB and pyarrow can read
+//! it; a list is its JSON; binary is hexadecimal, times are RFC 3339 in UTC.
 
 use std::{
     fmt::Write as _,

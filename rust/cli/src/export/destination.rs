@@ -343,15 +343,20 @@ impl Store {
         let path = self.path(name);
         let put = async {
             let create = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-            match self.store.put_opts(&path, text.clone().into(), create).await {
+            let answer = match self.store.put_opts(&path, text.clone().into(), create).await {
                 // Told by AWS_CONDITIONAL_PUT=disabled that this store has no such thing.
                 Err(Error::NotImplemented { .. }) => self.store.put(&path, text.into()).await,
                 answer => answer,
+            };
+            match answer {
+                Ok(_) => Ok(true),
+                Err(Error::AlreadyExists { .. }) => Ok(false),
+                Err(cause) => Err(cause),
             }
         };
         match self.wait(put) {
-            Ok(_) => Ok(()),
-            Err(cause) if cause.to_string().contains("already exists") => Err(Failure::usage(format!(
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Failure::usage(format!(
                 "cannot write {}: another export began there just now; run the command again to see which",
                 self.shown
             ))),

@@ -55,7 +55,7 @@ impl Stop {
     pub(super) async fn set(&self) {
         // Nobody left who could set it means that it never will be.
         if self.0.clone().wait_for(|set| *set).await.is_err() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }
