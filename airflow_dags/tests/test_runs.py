@@ -84,7 +84,7 @@ def test_ingest_makes_every_table(first_run):
 def test_raw_events_are_the_rows_of_the_log(first_run, tmp_path):
     export = [str(ROOT / "target" / "release" / "downbeat"), "export", *WORLD]
     subprocess.run([*export, "--format", "parquet", "--out", str(tmp_path / "log")], check=True, capture_output=True)
-    log = parquet.read_table(tmp_path / "log")
+    log = parquet.read_table(tmp_path / "log", partitioning=None)  # as the log has it, without the folders' dates
     raw = DeltaTable(str(first_run[1] / "raw_events")).to_pyarrow_table(columns=log.column_names)
     assert len(log) > ROWS_A_BATCH
     address = [("partition", "ascending"), ("offset", "ascending")]
