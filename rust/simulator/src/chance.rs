@@ -158,6 +158,11 @@ impl Quantiles {
         })
     }
 
+    /// The value at a share from 0 to 1.
+    pub(crate) fn at(&self, u: f64) -> i64 {
+        self.0[((u * Self::CELLS as f64) as usize).min(Self::CELLS - 1)]
+    }
+
     /// One value, by the lowest 12 bits.
     #[inline]
     pub(crate) fn get(&self, bits: u64) -> i64 {

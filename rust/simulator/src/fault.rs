@@ -245,17 +245,18 @@ impl Form {
             || self.is_torn(column, faults)
     }
 
-    /// Whether a fault can show beside those that a row has already.
+    /// Whether a fault can show beside those that a row has already. What is torn has no place for more.
     fn leaves_room_for(self, fault: Fault, faults: Faults, event_type: EventType) -> bool {
-        let spoilt = |column| self.spoils(column, faults, event_type);
-        match fault {
-            Fault::TsFormat => !spoilt(column::TS),
-            Fault::CountryAlias => !spoilt(column::CONN_COUNTRY),
-            Fault::PlatformAlias => !spoilt(column::PLATFORM),
-            Fault::OrphanTrack => event_type != EventType::PlaylistCreate && !spoilt(column::TRACK_URI),
-            // The version of the app is always there, and never required; what is torn has no place for more.
-            _ => !faults.contains(Fault::Garbage),
-        }
+        let free = |column| !self.spoils(column, faults, event_type);
+        !faults.contains(Fault::Garbage)
+            && match fault {
+                Fault::TsFormat => free(column::TS),
+                Fault::CountryAlias => free(column::CONN_COUNTRY),
+                Fault::PlatformAlias => free(column::PLATFORM),
+                Fault::OrphanTrack => event_type != EventType::PlaylistCreate && free(column::TRACK_URI),
+                // The version of the app is always there, and never required.
+                _ => true,
+            }
     }
 
     /// What stands in a missing text column: null mostly, or a text with nothing in it.

@@ -8,7 +8,7 @@ use downbeat_model::{Context, EventType, ReasonEnd, ReasonStart};
 
 use crate::{
     Model,
-    chance::{Alias, Chance, Purpose, Quantiles, exp, mix, normal, scale, unit},
+    chance::{Alias, Chance, Purpose, Quantiles, exp, ln, mix, normal, scale, unit},
     device::{COMPUTERS, DEVICES, PHONES, app_version},
     listener::{Listener, Routine},
     place::COUNTRIES,
@@ -43,7 +43,7 @@ const CONTEXTS: [(Context, f64, f64, f64); 6] = [
 #[derive(Debug)]
 pub(crate) struct Tables {
     contexts: Alias,
-    /// Hundredths of playbacks of a session.
+    /// Playbacks of a session.
     lengths: Quantiles,
     /// Where a skip comes, in milliseconds; the last part is for skips after [`EARLY_MS`], which depend on the track.
     skips_ms: Quantiles,
@@ -61,12 +61,12 @@ impl Tables {
         // The hazard of ending at the n-th playback falls: .088 at 10, .055 at 19 (Music Streaming Sessions).
         let mut survival = vec![1.0];
         for n in 1..400 {
-            let hazard = if n < 6 { 0.075 } else { (1.27 / f64::from(n + 3)).min(0.11) };
+            let hazard = if n < 7 { 0.055 } else { 1.32 / f64::from(n + 4) };
             survival.push(survival[n as usize - 1] * (1.0 - hazard));
         }
         Self {
             contexts: Alias::new(&CONTEXTS.map(|context| context.1)),
-            lengths: Quantiles::new(|u| 100.0 * survival.partition_point(|&longer| longer > 1.0 - u) as f64),
+            lengths: Quantiles::new(|u| survival.partition_point(|&longer| longer > 1.0 - u) as f64),
             skips_ms: Quantiles::through(&[
                 (0.0, 0.0),
                 (0.16, 0.0),
@@ -227,10 +227,10 @@ impl Player {
         self.base = (mood - 0.01 + listener.impatience + hour + weekend + device) as f32;
         // Some sessions are for liking things.
         self.expressive *= if self.chance.hit(0.06) { 6.0 } else { 0.68 };
-        let wanted = model.tables.lengths.get(self.chance.bits()) as f64 / 100.0;
-        // Who skips much goes through more.
-        let restless = 0.44 + 1.35 * mood;
-        self.left = (wanted * listener.length * restless + 0.5).clamp(1.0, 900.0) as u16;
+        // Who skips much goes through more: the hazard of ending is smaller in proportion, at each playback.
+        let restless = (0.5 + 1.2 * mood) * listener.length;
+        let left = exp(restless * ln(1.0 - unit(self.chance.bits())));
+        self.left = model.tables.lengths.at(1.0 - left).max(1) as u16;
         self.context = model.tables.contexts.get(self.chance.bits()) as u8;
         self.shuffle = self.chance.hit(0.31);
         if self.chance.hit(0.12) {

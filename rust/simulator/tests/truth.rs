@@ -283,11 +283,12 @@ fn explain(raw: &Table, truth: &Table, row: usize) {
     assert_eq!(truth.number("track_id", row).is_some(), event_type != EventType::PlaylistCreate);
     assert_eq!(truth.text("playlist_name", row).is_some(), event_type == EventType::PlaylistCreate);
     if playback {
-        let (played, length) =
-            (truth.number("ms_played", row).unwrap(), truth.number("track_duration_ms", row).unwrap());
+        let played = truth.number("ms_played", row).unwrap();
         let reason: ReasonEnd = truth.text("reason_end", row).unwrap().parse().unwrap();
         let by_will = !matches!(reason, ReasonEnd::TrackDone | ReasonEnd::TrackError);
-        assert_eq!(event_type == EventType::Skip, by_will && played < length, "{reason} at {played} of {length}");
+        if let Some(length) = truth.number("track_duration_ms", row) {
+            assert_eq!(event_type == EventType::Skip, by_will && played < length, "{reason} at {played} of {length}");
+        }
     }
     let date = truth.0["event_date"].as_primitive::<Date32Type>().value(row);
     assert_eq!(i64::from(date), time_us.div_euclid(86_400_000_000));
@@ -458,7 +459,9 @@ fn the_default_faults_are_as_frequent_as_they_say() {
         (Fault::OrphanTrack, rates.orphan_track),
     ] {
         let share = counts[&fault] / truth.rows() as f64;
-        assert!((share / rate - 1.0).abs() < 0.2, "{fault}: {share}, rate {rate}");
+        // A sixth of it, and four deviations of what is counted.
+        let slack = rate / 6.0 + 4.0 * (rate / truth.rows() as f64).sqrt();
+        assert!((share - rate).abs() < slack, "{fault}: {share}, rate {rate}");
     }
     let late = counts[&Fault::Late] / truth.rows() as f64;
     assert!((0.01..0.06).contains(&late), "late: {late}");
