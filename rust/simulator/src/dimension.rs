@@ -58,16 +58,13 @@ fn words(rows: Range<u32>, word: impl Fn(u32) -> &'static str) -> Result<ArrayRe
 
 fn track_column(model: &Model, rows: Range<u32>, column: usize) -> Result<ArrayRef> {
     let catalogue = &model.catalogue;
-    let mut name = String::new();
     Ok(match column {
         0 => int64s(rows, |track| catalogue.track_id(track)),
         1 => texts(rows, |track, out| {
             out.extend_from_slice(&text::uri(TRACK_PREFIX, catalogue.track_id(track))[..26]);
         })?,
         2 => texts(rows, |track, out| {
-            name.clear();
-            names::track(&mut catalogue.track_name(track), &mut name);
-            out.extend_from_slice(name.as_bytes());
+            names::track(&mut catalogue.track_name(track), country_of(model, catalogue.artist_of(track)), out);
         })?,
         3 => int64s(rows, |track| catalogue.artist_id(catalogue.artist_of(track))),
         4 => words(rows, |track| GENRES[usize::from(catalogue.genre_of(catalogue.artist_of(track)))].0)?,
@@ -78,22 +75,20 @@ fn track_column(model: &Model, rows: Range<u32>, column: usize) -> Result<ArrayR
 
 fn artist_column(model: &Model, rows: Range<u32>, column: usize) -> Result<ArrayRef> {
     let catalogue = &model.catalogue;
-    let mut name = String::new();
     Ok(match column {
         0 => int64s(rows, |artist| catalogue.artist_id(artist)),
         1 => texts(rows, |artist, out| {
-            name.clear();
-            names::artist(&mut catalogue.artist_name(artist), &mut name);
-            out.extend_from_slice(name.as_bytes());
+            names::artist(&mut catalogue.artist_name(artist), country_of(model, artist), out);
         })?,
         2 => words(rows, |artist| GENRES[usize::from(catalogue.genre_of(artist))].0)?,
-        _ => {
-            let homes = &model.listeners.homes;
-            words(rows, |artist| {
-                COUNTRIES[usize::from(homes.get(homes.choose(catalogue.artist_origin(artist))).country)].code
-            })?
-        }
+        _ => words(rows, |artist| country_of(model, artist))?,
     })
+}
+
+/// Where an artist is from (ISO 3166-1 alpha-2).
+fn country_of(model: &Model, artist: u32) -> &'static str {
+    let homes = &model.listeners.homes;
+    COUNTRIES[usize::from(homes.get(homes.choose(model.catalogue.artist_origin(artist))).country)].code
 }
 
 fn listener_column(model: &Model, rows: Range<u32>, column: usize) -> Result<ArrayRef> {

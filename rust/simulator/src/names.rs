@@ -1,139 +1,270 @@
-//! Made-up names: of artists, tracks and playlists. Every one is in Unicode's NFC, trimmed and not empty.
+//! Made-up names: of artists, tracks and playlists.
+//!
+//! Nobody's name is copied: people are put together from the syllables of their language, bands and titles from its everyday
+//! words. Each language is a table ([`Language`]), and one function ([`fill`]) writes a name from it, so a name is a function
+//! of its draws. Every name is in Unicode's NFC, trimmed, not empty, and free of control and format characters; names of
+//! playlists have at most 100 characters.
+
+// One line a list: wrapped, the tables would be twice as long and no easier to read.
+#[rustfmt::skip]
+mod languages;
+
+use languages::{ENGLISH, Language, PLAYLIST_WORDS, PLAYLISTS, languages};
 
 use crate::chance::Chance;
 
-const OPENINGS: &[&str] = &[
-    "Ba", "Ka", "Lo", "Mi", "Ra", "So", "Ve", "Zu", "Ter", "Nor", "Syl", "Ama", "Cor", "Del", "Fen", "Gal", "Hal",
-    "Ing", "Jor", "Kel", "Lun", "Mar", "Nes", "Ori", "Pal", "Quin", "Rho", "San", "Tam", "Ul", "Vor", "Wen", "Xan",
-    "Yar", "Zel", "Ås", "Él", "Ø",
-];
-const MIDDLES: &[&str] =
-    &["", "", "la", "ri", "ne", "do", "va", "mi", "sa", "lu", "te", "ko", "be", "ran", "len", "é", "ñi", "jö"];
-const ENDINGS: &[&str] = &[
-    "n", "s", "ra", "lia", "rin", "dor", "mar", "vik", "lo", "sen", "tta", "ska", "ya", "na", "ros", "bel", "quo",
-    "wyn", "zor", "é", "ão",
-];
-const BANDS: &[&str] =
-    &["Club", "Orchestra", "Collective", "Sisters", "Brothers", "Trio", "Parade", "System", "Union", "Ensemble"];
-const ADJECTIVES: &[&str] = &[
-    "Silver", "Broken", "Golden", "Quiet", "Electric", "Lonely", "Distant", "Burning", "Hidden", "Slow", "Midnight",
-    "Paper", "Velvet", "Wild", "Frozen", "Blue", "Crooked", "Endless", "Hollow", "Sweet", "Foreign", "Heavy", "Last",
-    "Little", "Northern", "Loud",
-];
-const NOUNS: &[&str] = &[
-    "River", "Lights", "Heart", "Summer", "Road", "Mirror", "Garden", "Shadow", "Ocean", "Fire", "Window", "Letter",
-    "Machine", "City", "Dream", "Winter", "Bridge", "Sky", "Station", "Dance", "Ghost", "Harbour", "Kitchen", "Signal",
-    "Thunder", "Island", "Echo", "Moon",
-];
-const FOREIGN: &[&str] = &[
-    "Corazón",
-    "Lumière",
-    "Nächte",
-    "Fuego lento",
-    "Été indien",
-    "São João",
-    "Über uns",
-    "Öresund",
-    "Café del puerto",
-    "Señal",
-    "Ночь",
-    "Огни города",
-    "夜の道",
-    "海の歌",
-    "바람",
-    "봄날의 길",
-    "दिल",
-    "रात",
-    "قلب",
-    "ليل",
-    "Νύχτα",
-    "לילה",
-];
-const PLAYLISTS: &[&str] = &[
-    "Workout",
-    "Chill",
-    "Road trip",
-    "Focus",
-    "Party",
-    "Sunday morning",
-    "Sleep",
-    "Running",
-    "Cooking",
-    "Summer",
-    "Throwback",
-    "Study",
-    "Rainy day",
-    "Gym",
-    "Dinner",
-    "Shower",
-    "Sad songs",
-    "Happy",
-    "Work",
-    "Car",
-    "Été",
-    "Verão",
-    "Für unterwegs",
-    "夏の歌",
-    "드라이브",
-];
-
-fn pick(chance: &mut Chance, words: &[&'static str]) -> &'static str {
-    words[chance.below(words.len() as u64) as usize]
-}
-
-/// Appends the name of an artist.
-pub(crate) fn artist(chance: &mut Chance, out: &mut String) {
-    let form = chance.below(10);
-    if form == 0 {
-        out.push_str("The ");
-        out.push_str(pick(chance, ADJECTIVES));
-        out.push(' ');
-        out.push_str(pick(chance, NOUNS));
-        return;
-    }
-    for word in 0..if form < 6 { 2 } else { 1 } {
-        if word > 0 {
-            out.push(' ');
-        }
-        out.push_str(pick(chance, OPENINGS));
-        out.push_str(pick(chance, MIDDLES));
-        out.push_str(pick(chance, ENDINGS));
-    }
-    if form == 9 {
-        out.push(' ');
-        out.push_str(pick(chance, BANDS));
-    }
-}
-
-/// Appends the name of a track.
-pub(crate) fn track(chance: &mut Chance, out: &mut String) {
-    match chance.below(8) {
-        0 => out.push_str(pick(chance, NOUNS)),
-        1 => out.push_str(pick(chance, FOREIGN)),
-        2 => {
-            out.push_str(pick(chance, NOUNS));
-            out.push_str(" of ");
-            out.push_str(pick(chance, NOUNS));
-        }
-        _ => {
-            out.push_str(pick(chance, ADJECTIVES));
-            out.push(' ');
-            out.push_str(pick(chance, NOUNS));
-        }
-    }
-    match chance.below(20) {
-        0 => out.push_str(" (Live)"),
-        1 => out.push_str(" - Remix"),
-        2 => out.push_str(" (Acoustic)"),
+/// Appends the name of an artist of a country (ISO 3166-1 alpha-2): a person, a band or a stage name.
+pub(crate) fn artist(chance: &mut Chance, country: &str, out: &mut Vec<u8>) {
+    let language = language(chance, country);
+    let from = out.len();
+    fill(chance, language.artists, &language.lists, &[], out);
+    // Some write themselves all small or all big.
+    let name = &mut out[from..];
+    match chance.below(50) {
+        0 | 1 if name.is_ascii() => name.make_ascii_lowercase(),
+        2 | 3 if name.is_ascii() => name.make_ascii_uppercase(),
         _ => {}
     }
 }
 
-/// Appends the name of a playlist.
+/// Appends the title of a track by an artist of a country (ISO 3166-1 alpha-2).
+pub(crate) fn track(chance: &mut Chance, country: &str, out: &mut Vec<u8>) {
+    let mut language = language(chance, country);
+    if language.titles.is_empty() {
+        language = &ENGLISH;
+    }
+    fill(chance, language.titles, &language.lists, language.artists, out);
+    if chance.below(4) == 0 {
+        fill(chance, language.endings, &language.lists, language.artists, out);
+    }
+}
+
+/// Appends the name of a playlist, as somebody typed it.
 pub(crate) fn playlist(chance: &mut Chance, out: &mut Vec<u8>) {
-    out.extend_from_slice(pick(chance, PLAYLISTS).as_bytes());
-    if chance.hit(0.4) {
-        out.push(b' ');
-        out.push(b'1' + chance.below(9) as u8);
+    let all: u64 = PLAYLISTS.iter().map(|language| language.0).sum();
+    let mut share = chance.below(all);
+    let mut forms = PLAYLISTS[0].1;
+    for &(of, these) in &PLAYLISTS {
+        forms = these;
+        if share < of {
+            break;
+        }
+        share -= of;
+    }
+    let from = out.len();
+    fill(chance, forms, &PLAYLIST_WORDS, &[], out);
+    match chance.below(20) {
+        0 => out[from..].make_ascii_uppercase(),
+        1..=5 => out[from].make_ascii_uppercase(),
+        _ => {}
+    }
+    match chance.below(40) {
+        0 => out.extend_from_slice(b"!!"),
+        1 => out.extend_from_slice(b"..."),
+        2 => out.extend_from_slice(b" :)"),
+        3 => out.extend_from_slice(b" <3"),
+        4..=6 => fill(chance, &[" #"], &[], &[], out),
+        7 | 8 => fill(chance, &[" pt. #"], &[], &[], out),
+        9 | 10 => fill(chance, &[" @"], &[], &[], out),
+        11..=14 => fill(chance, &[" 3"], &PLAYLIST_WORDS, &[], out),
+        15 => fill(chance, &[" 33"], &PLAYLIST_WORDS, &[], out),
+        _ => {}
+    }
+}
+
+fn pick<'a>(chance: &mut Chance, entries: &[&'a str]) -> &'a str {
+    entries[chance.below(entries.len() as u64) as usize]
+}
+
+/// Appends one of the forms, filled in; `artists` are the forms of a `*`.
+fn fill(chance: &mut Chance, forms: &[&str], lists: &[&[&'static str]], artists: &[&str], out: &mut Vec<u8>) {
+    for &byte in pick(chance, forms).as_bytes() {
+        match byte {
+            b'0'..=b'9' => out.extend_from_slice(pick(chance, lists[usize::from(byte - b'0')]).as_bytes()),
+            b'#' => out.push(b'2' + chance.below(8) as u8),
+            b'@' => {
+                let year = 2005 + chance.below(20);
+                out.extend([year / 1000, year / 100 % 10, year / 10 % 10, year % 10].map(|digit| b'0' + digit as u8));
+            }
+            b'*' => fill(chance, artists, lists, &[], out),
+            _ => out.push(byte),
+        }
+    }
+}
+
+fn language(chance: &mut Chance, country: &str) -> &'static Language {
+    let all = languages(country);
+    let mut percent = chance.below(100);
+    for &(share, language) in all {
+        if percent < share {
+            return language;
+        }
+        percent -= share;
+    }
+    all[all.len() - 1].1
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeSet, HashMap};
+
+    use unicode_normalization::is_nfc;
+
+    use super::{languages::COUNTRIES_LANGUAGES, *};
+    use crate::{
+        chance::{Purpose, Seed},
+        place::{COUNTRIES, Homes},
+    };
+
+    /// Names of the world `seed`, in the countries its listeners come from.
+    fn names(purpose: Purpose, seed: u64, count: u64) -> Vec<String> {
+        let (seed, homes) = (Seed::new(seed), Homes::new());
+        (0..count)
+            .map(|subject| {
+                let home = homes.get(homes.choose(seed.draw(Purpose::ArtistTraits, subject)));
+                let country = COUNTRIES[usize::from(home.country)].code;
+                let (mut chance, mut out) = (seed.stream(purpose, subject), Vec::new());
+                match purpose {
+                    Purpose::ArtistName => artist(&mut chance, country, &mut out),
+                    Purpose::TrackName => track(&mut chance, country, &mut out),
+                    _ => playlist(&mut chance, &mut out),
+                }
+                String::from_utf8(out).unwrap()
+            })
+            .collect()
+    }
+
+    const KINDS: [(Purpose, usize); 3] =
+        [(Purpose::ArtistName, 60), (Purpose::TrackName, 100), (Purpose::PlaylistName, 100)];
+
+    #[test]
+    fn names_are_canonical_and_short() {
+        for (purpose, longest) in KINDS {
+            for name in names(purpose, 7, 100_000) {
+                assert!(is_nfc(&name), "{name}");
+                assert!(!name.is_empty() && name.trim() == name && !name.contains("  "), "{name:?}");
+                assert!(name.chars().count() <= longest, "{name} has {} characters", name.chars().count());
+                // Controls, format characters, variation selectors.
+                let forbidden = |char: char| {
+                    char.is_control()
+                        || matches!(char, '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}'
+                            | '\u{180b}'..='\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                            | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+                            | '\u{e0000}'..='\u{e0fff}')
+                };
+                assert!(!name.contains(forbidden), "{name:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_form_is_filled_from_its_lists() {
+        let mut chance = Seed::new(1).stream(Purpose::TrackName, 0);
+        let codes = COUNTRIES.iter().map(|country| country.code).chain(["IL", "??"]);
+        let all: Vec<&Language> =
+            codes.flat_map(|code| languages(code).iter().map(|&(_, language)| language)).collect();
+        assert!(COUNTRIES_LANGUAGES.iter().all(|of| of.1.iter().map(|language| language.0).sum::<u64>() == 100));
+        for language in all {
+            for (forms, most_words) in [(language.artists, 7), (language.titles, 5), (language.endings, 14)] {
+                for form in forms {
+                    for _ in 0..300 {
+                        let mut out = Vec::new();
+                        fill(&mut chance, &[form], &language.lists, language.artists, &mut out);
+                        let name = String::from_utf8(out).unwrap();
+                        let words = name.split_whitespace().count();
+                        assert!((1..=most_words).contains(&words), "{form} made {name}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn under_two_per_cent_of_100_000_artists_share_their_name() {
+        let mut holders = HashMap::new();
+        names(Purpose::ArtistName, 7, 100_000).into_iter().for_each(|name| *holders.entry(name).or_insert(0u32) += 1);
+        let sharing: u32 = holders.values().filter(|&&holders| holders > 1).sum();
+        assert!(sharing < 2_000, "{sharing} artists share their name");
+    }
+
+    #[test]
+    fn artists_tracks_and_playlists_are_named_in_many_scripts() {
+        const SCRIPTS: [(&str, char, char); 14] = [
+            ("Latin", 'A', 'ỹ'),
+            ("Greek", 'Α', 'ώ'),
+            ("Cyrillic", 'А', 'ґ'),
+            ("Hebrew", 'א', 'ת'),
+            ("Arabic", 'ء', 'ي'),
+            ("Devanagari", '\u{900}', '\u{97f}'),
+            ("Bengali", '\u{980}', '\u{9ff}'),
+            ("Tamil", '\u{b80}', '\u{bff}'),
+            ("Thai", '\u{e01}', '\u{e5b}'),
+            ("Hiragana", 'ぁ', 'ん'),
+            ("Katakana", 'ァ', 'ー'),
+            ("Hangul", '가', '힣'),
+            ("Han", '一', '鿿'),
+            ("emoji", '🌀', '🫿'),
+        ];
+        for (purpose, least) in [(Purpose::ArtistName, 13), (Purpose::TrackName, 13), (Purpose::PlaylistName, 13)] {
+            let all = names(purpose, 3, 50_000).concat();
+            let seen: BTreeSet<&str> = SCRIPTS
+                .iter()
+                .filter(|(_, first, last)| all.contains(|char| (*first..=*last).contains(&char)))
+                .map(|script| script.0)
+                .collect();
+            assert!(seen.len() >= least, "{purpose:?}: only {seen:?}");
+        }
+    }
+
+    /// Country, artist, track.
+    const GOLDEN: [(&str, &str, &str); 19] = [
+        ("US", "Tamalan Barnwell", "The Amber Moon"),
+        ("BR", "Lebisão", "Quem é você, Raela?"),
+        ("MX", "Salibel Valencia", "¡Vuelve!"),
+        ("FR", "Tarira & Iliane", "Aurore 9 - Remix"),
+        ("DE", "Wilton Radmere", "Wengard"),
+        ("SE", "Sandvall & Malmborg", "Call Again Tonight"),
+        ("PL", "Marynarze Sadorczyk", "Lustro, cz. 5"),
+        ("UA", "Denariia Pavyshyn", "Де ти?"),
+        ("GR", "Nikolis Liviadis", "Πάρε με μακριά"),
+        ("TR", "DJ Sekan Alsu", "Sessiz bir şarkı"),
+        ("EG", "سامر الجمازي", "يا كنان"),
+        ("IN", "सोनिता गुप्शी", "நீ எங்கே?"),
+        ("TH", "อรรัตน์ ศรีวัฒนา", "Endless and Distant"),
+        ("VN", "Sallawyn Kingscote", "Where Is the Monsoon?"),
+        ("ID", "Sanatya Aryawati", "Pelabuhan dari kertas"),
+        ("JP", "杉川 千人", "青い記憶 (feat. あおとはるほし)"),
+        ("KR", "나무 & 솜", "오래된 달"),
+        ("TW", "小小的夏天俱樂部", "為什麼不，明蓁？ (feat. 戴浩峰)"),
+        ("NG", "Dàmiwálé Awóyínká", "Àlá ọ̀la"),
+    ];
+    const GOLDEN_PLAYLISTS: [&str; 8] = [
+        "minhas favoritas",
+        "soft girl era",
+        "músicas tristes",
+        "opm afrobeats",
+        "yaz 2020",
+        "เพลงโปรด 7 💃",
+        "ONDERWEG",
+        "Moja rock",
+    ];
+
+    /// To be changed with [`crate::GENERATOR_VERSION`] only.
+    #[test]
+    fn the_names_of_seed_7_are_these() {
+        let (seed, name) = (Seed::new(7), |write: &dyn Fn(&mut Vec<u8>)| {
+            let mut out = Vec::new();
+            write(&mut out);
+            String::from_utf8(out).unwrap()
+        });
+        for (n, (country, an_artist, a_track)) in GOLDEN.into_iter().enumerate() {
+            let draws = |purpose| seed.stream(purpose, n as u64);
+            assert_eq!(name(&|out| artist(&mut draws(Purpose::ArtistName), country, out)), an_artist, "{country}");
+            assert_eq!(name(&|out| track(&mut draws(Purpose::TrackName), country, out)), a_track, "{country}");
+        }
+        for (n, expected) in GOLDEN_PLAYLISTS.into_iter().enumerate() {
+            let draws = seed.stream(Purpose::PlaylistName, n as u64);
+            assert_eq!(name(&|out| playlist(&mut draws.clone(), out)), expected);
+        }
     }
 }
