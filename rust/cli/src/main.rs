@@ -9,8 +9,10 @@ mod doctor;
 mod export;
 mod failure;
 mod live;
+mod rate;
 mod read;
 mod serve;
+mod settings;
 mod world;
 
 use std::{io::IsTerminal, process::ExitCode};

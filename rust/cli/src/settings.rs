@@ -102,9 +102,9 @@ impl ServeSettings {
 fn within(name: &str, value: f64, most: f64) -> Result<()> {
     match 0.0 < value && value <= most {
         true => Ok(()),
-        false => {
-            Err(Failure::usage(format!("{name} = {value} is not possible; it must be a number above 0, at most {most}")))
-        }
+        false => Err(Failure::usage(format!(
+            "{name} = {value} is not possible; it must be a number above 0, at most {most}"
+        ))),
     }
 }
 
@@ -145,8 +145,8 @@ pub(crate) fn check_world(config: &WorldConfig) -> Result<()> {
 
 /// Reads a file.
 pub(crate) fn read(path: &Path) -> Result<(WorldConfig, ServeSettings)> {
-    let text = fs::read_to_string(path)
-        .map_err(|cause| Failure::usage(format!("cannot read {}: {cause}", path.display())))?;
+    let text =
+        fs::read_to_string(path).map_err(|cause| Failure::usage(format!("cannot read {}: {cause}", path.display())))?;
     parse(&text).map_err(|cause| Failure::usage(format!("cannot use {}: {cause}", path.display())))
 }
 
@@ -229,7 +229,8 @@ fn kind(value: &Value) -> &'static str {
 /// `line 3: ` for a setting that has a line of its own, which it need not have in every notation of YAML.
 fn place(text: &str, section: &[&str], name: &str) -> String {
     let mut lines = text.lines().enumerate();
-    let begins = |line: &str, name: &str| line.strip_prefix(name).is_some_and(|rest| rest.trim_start().starts_with(':'));
+    let begins =
+        |line: &str, name: &str| line.strip_prefix(name).is_some_and(|rest| rest.trim_start().starts_with(':'));
     let mut found = true;
     for outer in section {
         found = found && lines.any(|(_, line)| begins(line, outer));
@@ -246,9 +247,9 @@ fn place(text: &str, section: &[&str], name: &str) -> String {
 /// The names of a struct's fields, as a file writes them.
 fn names_of<'de, T: Deserialize<'de>>() -> &'static [&'static str] {
     /// Hears the names when the struct asks to be read, and gives it nothing.
-    struct Listener<'a>(&'a mut &'static [&'static str]);
+    struct Names<'a>(&'a mut &'static [&'static str]);
 
-    impl<'de> Deserializer<'de> for Listener<'_> {
+    impl<'de> Deserializer<'de> for Names<'_> {
         type Error = de::value::Error;
 
         fn deserialize_any<V: de::Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
@@ -273,7 +274,7 @@ fn names_of<'de, T: Deserialize<'de>>() -> &'static [&'static str] {
 
     let mut names: &'static [&'static str] = &[];
     // An error is all it can give.
-    let _ = T::deserialize(Listener(&mut names));
+    let _ = T::deserialize(Names(&mut names));
     names
 }
 
@@ -324,7 +325,10 @@ mod tests {
     #[test]
     fn what_a_file_may_not_say_is_refused_with_its_line() {
         for (text, said) in [
-            ("seed: 1\n\nlistners: 5\n", "line 3: no setting is called 'listners'; did you mean 'listeners'? known: seed,"),
+            (
+                "seed: 1\n\nlistners: 5\n",
+                "line 3: no setting is called 'listners'; did you mean 'listeners'? known: seed,",
+            ),
             ("{listners: 5}", "no setting is called 'listners'; did you mean 'listeners'? known: seed,"),
             ("seed: 1\nfaults:\n  # often\n  lat: 0.1\n", "line 4: no setting is called 'lat'; did you mean 'late'?"),
             ("serve:\n  speed: 2\n\n  listne: x\n", "line 4: no setting is called 'listne'; did you mean 'listen'?"),

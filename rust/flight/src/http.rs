@@ -55,8 +55,7 @@ impl Http {
 
     /// Serves until dropped.
     pub(crate) async fn serve(self, watched: Watched) -> io::Result<()> {
-        let router =
-            Router::new().route("/healthz", get(health)).route("/metrics", get(metrics)).with_state(watched);
+        let router = Router::new().route("/healthz", get(health)).route("/metrics", get(metrics)).with_state(watched);
         axum::serve(self.listener, router).await
     }
 }

@@ -107,9 +107,8 @@ impl Metrics {
     pub(crate) fn text(&self, log: &dyn Log) -> Result<String> {
         for stream in log.streams() {
             for partition in 0..stream.partitions {
-                let held = log
-                    .held(&stream.name, partition)
-                    .map_err(|cause| log_failed(&stream.name, partition, &cause))?;
+                let held =
+                    log.held(&stream.name, partition).map_err(|cause| log_failed(&stream.name, partition, &cause))?;
                 let label = Partition { stream: stream.name.clone(), partition };
                 self.latest_offset.get_or_create(&label).set(i64::try_from(held.latest).unwrap_or(i64::MAX));
             }

@@ -113,7 +113,8 @@ fn what_the_server_does_not_do_is_unimplemented() {
 #[tokio::test]
 async fn an_address_others_could_reach_or_that_is_taken_is_refused() {
     let log: Arc<MemoryLog> = Arc::new(MemoryLog::new("w1", 1, 1));
-    let error = Server::bind(Arc::clone(&log) as _, "0.0.0.0:0".parse().unwrap(), ServerOptions::default()).unwrap_err();
+    let error =
+        Server::bind(Arc::clone(&log) as _, "0.0.0.0:0".parse().unwrap(), ServerOptions::default()).unwrap_err();
     assert!(matches!(error, Error::FailedPrecondition(_)), "{error:?}");
     assert!(error.to_string().contains("no tokens and no TLS"), "{error}");
 
