@@ -124,7 +124,7 @@ pub(crate) fn check_world(config: &WorldConfig) -> Result<()> {
             "every artist has a track; lower the one or raise the other",
         );
     }
-    if u64::from(*partitions) > (*listeners).max(1) {
+    if *listeners > 0 && u64::from(*partitions) > *listeners {
         return contradiction(
             format!("partitions = {partitions}"),
             format!("listeners = {listeners}"),

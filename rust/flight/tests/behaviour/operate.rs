@@ -110,10 +110,13 @@ fn a_client_that_takes_nothing_is_waited_for_and_costs_a_few_batches() {
     let (log, server, _client) = watched(64 * 8192, ServerOptions::default());
     let metrics = server.metrics.unwrap();
     let waits = || samples(metrics)["downbeat_client_wait_seconds_total"];
-    with_stranger(&server, async |mut client| {
+    let uri = format!("http://{}", server.address);
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
         let mut readers = Vec::new();
         for _ in 0..4 {
-            let mut reader = client.do_get(ticket(proto::ReadRange::default())).await.unwrap();
+            // A connection each: readers that share one also share what may be on its way.
+            let channel = Endpoint::from_shared(uri.clone()).unwrap().connect().await.unwrap();
+            let mut reader = FlightClient::new(channel).do_get(ticket(proto::ReadRange::default())).await.unwrap();
             reader.try_next().await.unwrap().unwrap();
             readers.push(reader);
         }
