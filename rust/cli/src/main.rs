@@ -9,9 +9,11 @@ mod doctor;
 mod export;
 mod failure;
 mod live;
+mod rate;
 mod read;
 mod report;
 mod serve;
+mod settings;
 mod world;
 
 use std::{io::IsTerminal, process::ExitCode};

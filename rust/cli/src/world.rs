@@ -1,12 +1,15 @@
 //! The flags that say which world: on the command line, in a file, or both.
 
-use std::{fs, path::PathBuf};
+use std::path::PathBuf;
 
 use chrono::{DateTime, NaiveDate};
 use clap::Args;
 use downbeat_simulator::{FaultRates, WorldConfig};
 
-use crate::failure::{Failure, Result};
+use crate::{
+    failure::Result,
+    settings::{self, ServeSettings},
+};
 
 /// A day, in microseconds.
 pub(crate) const DAY_US: i64 = 86_400_000_000;
@@ -40,7 +43,7 @@ pub(crate) struct WorldFlags {
     /// is sent twice); --config can name rates
     #[arg(long, value_name = "default|none")]
     faults: Option<FaultRates>,
-    /// YAML file with any of these; flags win over it
+    /// YAML file with any of these, and of the flags of `serve`; flags win over it. docs/world.example.yaml has them all
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -48,14 +51,14 @@ pub(crate) struct WorldFlags {
 impl WorldFlags {
     /// The configuration these flags and their file make.
     pub(crate) fn config(&self) -> Result<WorldConfig> {
-        let mut config = match &self.config {
-            Some(path) => {
-                let text = fs::read_to_string(path)
-                    .map_err(|cause| Failure::usage(format!("cannot read {}: {cause}", path.display())))?;
-                serde_norway::from_str(&text)
-                    .map_err(|cause| Failure::usage(format!("cannot use {}: {cause}", path.display())))?
-            }
-            None => WorldConfig::default(),
+        self.settings().map(|(config, _)| config)
+    }
+
+    /// The same, and what the file says about serving.
+    pub(crate) fn settings(&self) -> Result<(WorldConfig, ServeSettings)> {
+        let (mut config, serve) = match &self.config {
+            Some(path) => settings::read(path)?,
+            None => Default::default(),
         };
         set(&mut config.seed, self.seed);
         set(&mut config.listeners, self.listeners);
@@ -65,11 +68,13 @@ impl WorldFlags {
         set(&mut config.start, self.start);
         set(&mut config.until, self.until.map(Some));
         set(&mut config.faults, self.faults);
-        Ok(config)
+        settings::check_world(&config)?;
+        Ok((config, serve))
     }
 }
 
-fn set<T>(field: &mut T, flag: Option<T>) {
+/// Takes what a flag says, if it was given.
+pub(crate) fn set<T>(field: &mut T, flag: Option<T>) {
     if let Some(value) = flag {
         *field = value;
     }
@@ -92,11 +97,14 @@ pub(crate) fn time(text: &str) -> Result<i64, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use std::fs;
+
+    use clap::{CommandFactory, Parser};
+    use proptest::prelude::*;
 
     use super::*;
 
-    #[derive(clap::Parser)]
+    #[derive(Debug, Parser)]
     struct Flags {
         #[command(flatten)]
         world: WorldFlags,
@@ -119,7 +127,7 @@ mod tests {
         fs::write(&file, "seed: 1\nlisteners: 500\nuntil: 2026-10-08\nfaults: none\n").unwrap();
         let parse = |flags: &[&str]| {
             let config = ["world", "--config", file.to_str().unwrap()];
-            <Flags as clap::Parser>::parse_from(config.iter().chain(flags)).world.config().unwrap()
+            Flags::parse_from(config.iter().chain(flags)).world.config().unwrap()
         };
         let config = parse(&["--listeners", "600"]);
         assert_eq!((config.seed, config.listeners, config.partitions), (1, 600, 4));
@@ -135,5 +143,34 @@ mod tests {
         assert_eq!(time("1970-01-02T01:00:00.5+01:00"), Ok(DAY_US + 500_000));
         assert!(time("2026-13-01").is_err());
         assert!(time("yesterday").unwrap_err().contains("write a date like"));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(500))]
+
+        #[test]
+        fn any_flags_are_a_world_or_an_error(
+            flags in prop::collection::vec(
+                (
+                    prop::sample::select(vec![
+                        "seed", "listeners", "tracks", "artists", "partitions", "start", "until", "faults", "sed",
+                    ]),
+                    prop_oneof![
+                        "\\PC{0,20}",
+                        "[0-9]{1,21}",
+                        "-?[0-9]{1,6}-[0-9]{1,2}-[0-9]{1,2}(T[0-9:.]{1,15}Z)?",
+                        "(default|none|nan|inf)",
+                    ],
+                ),
+                0..6,
+            ),
+        ) {
+            let words = flags.iter().flat_map(|(name, value)| [format!("--{name}"), value.clone()]);
+            if let Ok(flags) = Flags::try_parse_from(std::iter::once("world".to_owned()).chain(words))
+                && let Ok((config, _)) = flags.world.settings()
+            {
+                let _ = (config.validate(), config.fingerprint());
+            }
+        }
     }
 }

@@ -235,23 +235,30 @@ impl Shared {
     }
 }
 
+/// The host and port of a server's address.
+pub(crate) fn authority_of(uri: &str) -> Result<&str> {
+    let (scheme, authority) = uri.split_once("://").ok_or_else(|| malformed(uri))?;
+    match scheme {
+        "grpc" | "grpc+tcp" => {}
+        "grpc+tls" => {
+            return Err(Error::Unimplemented(format!("{uri}: TLS is not supported yet; use grpc://{authority}")));
+        }
+        _ => return Err(malformed(uri)),
+    }
+    match authority.rsplit_once(':') {
+        Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => Ok(authority),
+        _ => Err(malformed(uri)),
+    }
+}
+
+fn malformed(uri: &str) -> Error {
+    Error::InvalidArgument(format!("'{uri}' is not the address of a Flight server; write grpc://host:port"))
+}
+
 impl Replica {
     fn new(uri: &str) -> Result<Self> {
-        let malformed =
-            || Error::InvalidArgument(format!("'{uri}' is not the address of a Flight server; write grpc://host:port"));
-        let (scheme, authority) = uri.split_once("://").ok_or_else(malformed)?;
-        match scheme {
-            "grpc" | "grpc+tcp" => {}
-            "grpc+tls" => {
-                return Err(Error::Unimplemented(format!("{uri}: TLS is not supported yet; use grpc://{authority}")));
-            }
-            _ => return Err(malformed()),
-        }
-        if authority.rsplit_once(':').is_none_or(|(host, port)| host.is_empty() || port.parse::<u16>().is_err()) {
-            return Err(malformed());
-        }
-        let endpoint = Endpoint::from_shared(format!("http://{authority}"))
-            .map_err(|_| malformed())?
+        let endpoint = Endpoint::from_shared(format!("http://{}", authority_of(uri)?))
+            .map_err(|_| malformed(uri))?
             .connect_timeout(Duration::from_secs(5))
             .tcp_nodelay(true)
             .initial_stream_window_size(WINDOW_BYTES)

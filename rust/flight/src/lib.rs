@@ -24,7 +24,9 @@
 
 mod client;
 mod error;
+mod http;
 mod log;
+mod metrics;
 mod produce;
 mod reader;
 mod request;
@@ -42,7 +44,7 @@ pub use error::{Error, Result};
 pub use log::{Batches, Held, Log, LogError, LogStream};
 pub use proto::{PartitionOffsets, StreamInfo, WorldReply};
 pub use reader::{BatchReader, Canceller, Read};
-pub use server::Server;
+pub use server::{Server, ServerOptions};
 
 /// The action that tells the first and last rows held, or a row by its time.
 const OFFSETS_ACTION: &str = "offsets";

@@ -1,6 +1,10 @@
 //! One DoGet: rows made and encoded on a blocking thread, no faster than the client takes them.
 
-use std::{ops::Range, sync::Arc, time::Duration};
+use std::{
+    ops::Range,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use arrow::{
     array::RecordBatch,
@@ -9,11 +13,14 @@ use arrow::{
 use arrow_flight::{FlightData, SchemaAsIpc};
 use futures::{Stream, stream};
 use prost::Message;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tonic::Status;
 
 use crate::{
-    Error, Held, Log, Result, proto,
+    Error, Held, Log, Result,
+    http::Watched,
+    metrics::OpenRead,
+    proto,
     request::{Slice, beyond, expired, log_failed},
     server::Phase,
 };
@@ -21,8 +28,8 @@ use crate::{
 /// Rows in a batch: columns of it fit the caches of a core, and a message stays near 2 MB.
 const BATCH_ROWS: usize = 8192;
 
-/// The largest message: gRPC clients refuse more than 4 MiB unless told otherwise; the rest is for headers.
-const MESSAGE_BYTES: usize = 3 * 1024 * 1024;
+/// What a message has beside the batch's header and body: their lengths, and the offset of the first row.
+const ENVELOPE_BYTES: usize = 64;
 
 /// Messages ready for the client: one being sent, one being made; a third only adds memory.
 const READY_MESSAGES: usize = 2;
@@ -34,15 +41,15 @@ type Reply = Result<FlightData, Status>;
 
 /// Starts to read `slice`; the stream yields the schema first, and ends the reading when it is dropped.
 pub(crate) fn produce(
-    log: Arc<dyn Log>,
+    watched: &Watched,
     slice: Slice,
-    phase: watch::Receiver<Phase>,
-    permit: OwnedSemaphorePermit,
+    open: OpenRead,
+    max_message_bytes: usize,
 ) -> impl Stream<Item = Reply> + Send + 'static {
     let (sender, mut receiver) = mpsc::channel(READY_MESSAGES);
+    let Watched { log, phase, .. } = watched.clone();
     tokio::spawn(async move {
-        let _until_done = permit;
-        let producer = Producer { log, slice: Arc::new(slice), phase, sender };
+        let producer = Producer { log, slice: Arc::new(slice), phase, sender, open: Arc::new(open), max_message_bytes };
         if let Err(error) = producer.run().await {
             // The client may have gone, and then nobody wants to know.
             let _ = producer.sender.send(Err(error.into())).await;
@@ -56,6 +63,8 @@ struct Producer {
     slice: Arc<Slice>,
     phase: watch::Receiver<Phase>,
     sender: mpsc::Sender<Reply>,
+    open: Arc<OpenRead>,
+    max_message_bytes: usize,
 }
 
 impl Producer {
@@ -100,8 +109,9 @@ impl Producer {
     /// Makes, encodes and sends the rows `range`; stops early when the client has gone.
     async fn emit(&self, range: Range<u64>) -> Result<()> {
         let (log, slice) = (Arc::clone(&self.log), Arc::clone(&self.slice));
-        let (phase, sender) = (self.phase.clone(), self.sender.clone());
-        blocking(move || emit(log.as_ref(), &slice, range, &phase, &sender)).await
+        let outlet = Outlet { phase: self.phase.clone(), sender: self.sender.clone(), open: Arc::clone(&self.open) };
+        let encoder = Encoder::new(self.max_message_bytes);
+        blocking(move || emit(log.as_ref(), &slice, range, encoder, &outlet)).await
     }
 
     /// Waits for the next look at the log; false when the client has gone.
@@ -115,16 +125,29 @@ impl Producer {
     }
 }
 
-fn emit(
-    log: &dyn Log,
-    slice: &Slice,
-    range: Range<u64>,
-    phase: &watch::Receiver<Phase>,
-    sender: &mpsc::Sender<Reply>,
-) -> Result<()> {
+/// Where messages go, and what is known of the way.
+struct Outlet {
+    phase: watch::Receiver<Phase>,
+    sender: mpsc::Sender<Reply>,
+    open: Arc<OpenRead>,
+}
+
+impl Outlet {
+    /// Hands a message over as soon as the client has room for it; false when the client has gone.
+    fn send(&self, message: FlightData, rows: u64) -> bool {
+        let bytes = (message.data_header.len() + message.data_body.len()) as u64;
+        let ready = Instant::now();
+        let taken = self.sender.blocking_send(Ok(message)).is_ok();
+        if taken {
+            self.open.sent(rows, bytes, ready.elapsed());
+        }
+        taken
+    }
+}
+
+fn emit(log: &dyn Log, slice: &Slice, range: Range<u64>, mut encoder: Encoder, outlet: &Outlet) -> Result<()> {
     let Slice { stream, partition, columns, .. } = slice;
     let failed = |cause| log_failed(stream, *partition, &cause);
-    let mut encoder = Encoder::default();
     let mut next = range.start;
     for batch in log.read(stream, *partition, range.clone(), columns, BATCH_ROWS).map_err(failed)? {
         let batch = batch.map_err(failed)?;
@@ -133,11 +156,14 @@ fn emit(
         if next > range.end || batch.schema_ref() != &slice.schema {
             return Err(Error::Internal(format!("{stream}/{partition}: the log made other rows than {range:?} asked")));
         }
-        for message in encoder.encode(&batch, first)? {
-            if *phase.borrow() == Phase::Stopped {
-                return Err(stopping());
+        for (message, rows) in encoder.encode(&batch, first)? {
+            match *outlet.phase.borrow() {
+                Phase::Serving => {}
+                // A reader without an end would never be done, however long it may go on.
+                Phase::Draining if slice.until.is_some() => {}
+                Phase::Draining | Phase::Stopped => return Err(stopping()),
             }
-            if sender.blocking_send(Ok(message)).is_err() {
+            if !outlet.send(message, rows) {
                 return Ok(());
             }
         }
@@ -164,30 +190,40 @@ pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T>
 }
 
 /// Turns batches into messages that say where their first row stands.
-#[derive(Default)]
 struct Encoder {
     generator: IpcDataGenerator,
     options: IpcWriteOptions,
     context: IpcWriteContext,
+    max_message_bytes: usize,
 }
 
 impl Encoder {
-    /// One message, or several where one would be too large for common clients.
-    fn encode(&mut self, batch: &RecordBatch, first_offset: u64) -> Result<Vec<FlightData>> {
+    fn new(max_message_bytes: usize) -> Self {
+        Self {
+            generator: IpcDataGenerator::default(),
+            options: IpcWriteOptions::default(),
+            context: IpcWriteContext::default(),
+            max_message_bytes,
+        }
+    }
+
+    /// One message with its number of rows, or several where one would be too large for clients.
+    fn encode(&mut self, batch: &RecordBatch, first_offset: u64) -> Result<Vec<(FlightData, u64)>> {
         // Columns are plain, so no dictionary is ever tracked.
         let mut dictionaries = DictionaryTracker::new(true);
         let (_, encoded) = self
             .generator
             .encode(batch, &mut dictionaries, &self.options, &mut self.context)
             .map_err(|cause| Error::Internal(format!("cannot encode the batch at row {first_offset}: {cause}")))?;
-        if encoded.arrow_data.len() > MESSAGE_BYTES && batch.num_rows() > 1 {
+        let bytes = encoded.ipc_message.len() + encoded.arrow_data.len() + ENVELOPE_BYTES;
+        if bytes > self.max_message_bytes && batch.num_rows() > 1 {
             let half = batch.num_rows() / 2;
             let mut messages = self.encode(&batch.slice(0, half), first_offset)?;
             messages.extend(self.encode(&batch.slice(half, batch.num_rows() - half), first_offset + half as u64)?);
             return Ok(messages);
         }
         let metadata = proto::BatchMetadata { first_offset: Some(first_offset) }.encode_to_vec();
-        Ok(vec![FlightData::from(encoded).with_app_metadata(metadata)])
+        Ok(vec![(FlightData::from(encoded).with_app_metadata(metadata), batch.num_rows() as u64)])
     }
 }
 
@@ -198,14 +234,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_large_batch_is_split_below_the_limit_of_common_clients() {
+    fn a_large_batch_is_split_below_the_limit() {
         let text = StringArray::from_iter_values((0..1000).map(|_| "x".repeat(10_000)));
         let batch = RecordBatch::try_from_iter([("text", Arc::new(text) as _)]).unwrap();
-        let messages = Encoder::default().encode(&batch, 7).unwrap();
-        assert!(messages.iter().all(|message| message.data_body.len() <= MESSAGE_BYTES));
+        let messages = Encoder::new(4_000_000).encode(&batch, 7).unwrap();
+        assert!(messages.iter().all(|(message, _)| message.encoded_len() <= 4_000_000));
+        assert_eq!(messages.iter().map(|(_, rows)| rows).sum::<u64>(), 1000);
         let offsets: Vec<u64> = messages
             .iter()
-            .map(|message| proto::BatchMetadata::decode(message.app_metadata.as_ref()).unwrap().first_offset())
+            .map(|(message, _)| proto::BatchMetadata::decode(message.app_metadata.as_ref()).unwrap().first_offset())
             .collect();
         assert_eq!(offsets, [7, 257, 507, 757]);
     }
@@ -213,12 +250,12 @@ mod tests {
     #[test]
     fn the_offset_0_is_written_out() {
         let batch = RecordBatch::new_empty(Arc::new(Schema::empty()));
-        assert!(!Encoder::default().encode(&batch, 0).unwrap()[0].app_metadata.is_empty());
+        assert!(!Encoder::new(0).encode(&batch, 0).unwrap()[0].0.app_metadata.is_empty());
     }
 
     #[test]
     fn a_batch_without_rows_is_one_message() {
         let batch = RecordBatch::new_empty(Arc::new(Schema::empty()));
-        assert_eq!(Encoder::default().encode(&batch, 0).unwrap().len(), 1);
+        assert_eq!(Encoder::new(0).encode(&batch, 0).unwrap().len(), 1);
     }
 }

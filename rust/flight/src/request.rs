@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow_flight::{FlightDescriptor, flight_descriptor::DescriptorType};
+use downbeat_model::{nearest, shown};
 use prost::Message;
 
 use crate::{Error, Held, Log, LogError, LogStream, Result, proto};
@@ -31,7 +32,8 @@ pub(crate) fn range_of(descriptor: &FlightDescriptor) -> Result<proto::ReadRange
             [stream, partition] => {
                 let partition = partition.parse().map_err(|_| {
                     Error::InvalidArgument(format!(
-                        "'{partition}' is not a partition; a path is [stream] or [stream, partition], e.g. [\"events\", \"3\"]"
+                        "'{}' is not a partition; a path is [stream] or [stream, partition], e.g. [\"events\", \"3\"]",
+                        shown(partition)
                     ))
                 })?;
                 Ok(proto::ReadRange { stream: stream.clone(), partition: Some(partition), ..Default::default() })
@@ -61,7 +63,8 @@ pub(crate) fn check_world(log: &dyn Log, wanted: &str) -> Result<()> {
     Err(Error::FailedPrecondition(format!(
         "the request is for world {wanted}, this server has world {}; start the server with the seed and configuration \
          of {wanted}, or begin anew with a fresh checkpoint and lake",
-        log.world()
+        log.world(),
+        wanted = shown(wanted)
     )))
 }
 
@@ -173,42 +176,16 @@ pub(crate) fn log_failed(stream: &str, partition: u32, cause: &LogError) -> Erro
 
 /// Says that a name is unknown, which one was probably meant, and which there are.
 fn unknown(kind: &str, name: &str, place: &str, known: &[&str]) -> String {
-    let nearest = known.iter().min_by_key(|word| distance(name, word));
-    let guess = match nearest {
-        Some(word) if distance(name, word) <= name.chars().count().max(3) / 2 => format!("; did you mean '{word}'?"),
-        _ => ";".to_owned(),
+    let guess = match nearest(name, known.iter().copied()) {
+        Some(word) => format!("; did you mean '{word}'?"),
+        None => ";".to_owned(),
     };
-    format!("no {kind} is called '{name}'{place}{guess} known: {}", known.join(", "))
-}
-
-/// Edits (insert, delete, replace) between two words, ignoring case.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.to_lowercase().chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.to_lowercase().chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
+    format!("no {kind} is called '{}'{place}{guess} known: {}", shown(name), known.join(", "))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn distance_counts_edits() {
-        for (a, b, edits) in
-            [("", "", 0), ("abc", "", 3), ("evnts", "events", 1), ("TS", "ts", 0), ("kitten", "sitting", 3)]
-        {
-            assert_eq!(distance(a, b), edits, "{a} {b}");
-        }
-    }
 
     #[test]
     fn a_near_name_is_suggested_and_a_far_one_is_not() {

@@ -1,6 +1,6 @@
 //! The Flight service: each method turns a request into questions to the log, and refuses what the log has not.
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 use arrow::ipc::writer::IpcWriteOptions;
 use arrow_flight::{
@@ -8,40 +8,35 @@ use arrow_flight::{
     HandshakeResponse, PollInfo, PutResult, Result as ActionResult, SchemaAsIpc, SchemaResult, Ticket,
     flight_service_server::FlightService,
 };
+use downbeat_model::shown;
 use futures::{StreamExt, stream, stream::BoxStream};
 use prost::Message;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::{
     Error, Log, LogStream, OFFSETS_ACTION, Result, WORLD_ACTION,
+    http::Watched,
     produce::{blocking, produce},
     proto,
     request::{check_world, columns_of, log_failed, partitions_of, range_of, range_of_ticket, slice_of, stream_of},
-    server::Phase,
 };
 
-/// Reads under way at once: each holds a thread while its rows are made, and tokio has 512 of those.
-const MAX_READS: usize = 256;
-
 /// A [`Log`] as a Flight service.
+#[derive(Debug)]
 pub(crate) struct Service {
-    log: Arc<dyn Log>,
-    location: String,
-    phase: watch::Receiver<Phase>,
+    watched: Watched,
+    replicas: Arc<[String]>,
     reads: Arc<Semaphore>,
-}
-
-impl fmt::Debug for Service {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Service").field("world", &self.log.world()).field("location", &self.location).finish()
-    }
+    max_reads: usize,
+    max_message_bytes: usize,
 }
 
 impl Service {
-    /// `location` is where clients reach this server.
-    pub(crate) fn new(log: Arc<dyn Log>, location: String, phase: watch::Receiver<Phase>) -> Self {
-        Self { log, location, phase, reads: Arc::new(Semaphore::new(MAX_READS)) }
+    /// `replicas` is where clients reach this server and its like.
+    pub(crate) fn new(watched: Watched, replicas: Vec<String>, max_reads: usize, max_message_bytes: usize) -> Self {
+        let reads = Arc::new(Semaphore::new(max_reads));
+        Self { watched, replicas: replicas.into(), reads, max_reads, max_message_bytes }
     }
 
     /// Asks the log on a thread that may block.
@@ -49,13 +44,13 @@ impl Service {
         &self,
         question: impl FnOnce(&dyn Log) -> Result<T> + Send + 'static,
     ) -> Result<Response<T>, Status> {
-        let log = Arc::clone(&self.log);
+        let log = Arc::clone(&self.watched.log);
         Ok(Response::new(blocking(move || question(log.as_ref())).await?))
     }
 }
 
 /// What a descriptor stands for: one endpoint a partition, each with a ticket that needs nothing else.
-fn flight_info(log: &dyn Log, descriptor: FlightDescriptor, location: &str) -> Result<FlightInfo> {
+fn flight_info(log: &dyn Log, descriptor: FlightDescriptor, replicas: &[String]) -> Result<FlightInfo> {
     let range = range_of(&descriptor)?;
     let stream = stream_of(log, &range.stream)?;
     let (_, schema) = columns_of(stream, &range.columns)?;
@@ -63,7 +58,7 @@ fn flight_info(log: &dyn Log, descriptor: FlightDescriptor, location: &str) -> R
     let mut endpoints = Vec::new();
     for partition in partitions_of(stream, range.partition)? {
         let slice = slice_of(log, &proto::ReadRange { partition: Some(partition), ..range.clone() })?;
-        rows = rows.zip(slice.until).map(|(rows, until)| rows + (until - slice.from));
+        rows = rows.zip(slice.until).and_then(|(rows, until): (u64, u64)| rows.checked_add(until - slice.from));
         let ticket = proto::Ticket {
             range: Some(proto::ReadRange {
                 partition: Some(partition),
@@ -73,7 +68,8 @@ fn flight_info(log: &dyn Log, descriptor: FlightDescriptor, location: &str) -> R
                 ..range.clone()
             }),
         };
-        endpoints.push(FlightEndpoint::new().with_ticket(Ticket::new(ticket.encode_to_vec())).with_location(location));
+        let endpoint = FlightEndpoint::new().with_ticket(Ticket::new(ticket.encode_to_vec()));
+        endpoints.push(replicas.iter().fold(endpoint, FlightEndpoint::with_location));
     }
     let info = FlightInfo::new()
         .try_with_schema(&schema)
@@ -180,12 +176,12 @@ impl FlightService for Service {
                 Error::InvalidArgument("criteria are not supported; list without, and choose by path".into()).into()
             );
         }
-        let location = self.location.clone();
+        let replicas = Arc::clone(&self.replicas);
         self.ask(move |log| {
             let infos: Vec<_> = log
                 .streams()
                 .iter()
-                .map(|stream| flight_info(log, FlightDescriptor::new_path(vec![stream.name.clone()]), &location))
+                .map(|stream| flight_info(log, FlightDescriptor::new_path(vec![stream.name.clone()]), &replicas))
                 .collect::<Result<_>>()?;
             Ok(stream::iter(infos).map(Ok).boxed())
         })
@@ -193,8 +189,8 @@ impl FlightService for Service {
     }
 
     async fn get_flight_info(&self, request: Request<FlightDescriptor>) -> Result<Response<FlightInfo>, Status> {
-        let location = self.location.clone();
-        self.ask(move |log| flight_info(log, request.into_inner(), &location)).await
+        let replicas = Arc::clone(&self.replicas);
+        self.ask(move |log| flight_info(log, request.into_inner(), &replicas)).await
     }
 
     async fn get_schema(&self, request: Request<FlightDescriptor>) -> Result<Response<SchemaResult>, Status> {
@@ -203,14 +199,18 @@ impl FlightService for Service {
 
     async fn do_get(&self, request: Request<Ticket>) -> Result<Response<Self::DoGetStream>, Status> {
         let permit = Arc::clone(&self.reads).try_acquire_owned().map_err(|_| {
+            self.watched.metrics.refused();
             Error::ResourceExhausted(format!(
-                "{MAX_READS} reads are under way here; try again later, or at another replica"
+                "{} reads are under way here, which is the limit; try again later or at another replica, or serve with \
+                 a higher --max-reads",
+                self.max_reads
             ))
         })?;
         let slice =
             self.ask(move |log| slice_of(log, &range_of_ticket(&request.get_ref().ticket)?)).await?.into_inner();
         tracing::debug!(?slice, "reading");
-        Ok(Response::new(produce(Arc::clone(&self.log), slice, self.phase.clone(), permit).boxed()))
+        let open = self.watched.metrics.open(&slice.stream, slice.partition, permit);
+        Ok(Response::new(produce(&self.watched, slice, open, self.max_message_bytes).boxed()))
     }
 
     async fn do_action(&self, request: Request<Action>) -> Result<Response<Self::DoActionStream>, Status> {
@@ -221,7 +221,8 @@ impl FlightService for Service {
                 WORLD_ACTION => world(log).encode_to_vec(),
                 other => {
                     let known = format!("{OFFSETS_ACTION}, {WORLD_ACTION}");
-                    return Err(Error::Unimplemented(format!("no action is called '{other}'; known: {known}")));
+                    let asked = shown(other);
+                    return Err(Error::Unimplemented(format!("no action is called '{asked}'; known: {known}")));
                 }
             };
             Ok(stream::iter([Ok(ActionResult::new(reply))]).boxed())

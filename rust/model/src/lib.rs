@@ -12,9 +12,11 @@
 //! ```
 
 pub mod ids;
+mod nearest;
 mod schema;
 mod words;
 
+pub use nearest::{nearest, shown};
 pub use schema::Stream;
 pub use words::{
     Context, EventType, Fault, LATE_AFTER_US, MAX_AHEAD_US, MAX_BEHIND_US, MAX_MS_PLAYED, Outcome, Platform, ReasonEnd,

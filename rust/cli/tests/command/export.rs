@@ -347,7 +347,10 @@ fn a_refused_export_says_why_and_leaves_nothing() {
             "[possible values: parquet, arrow, jsonl, csv]",
         ),
         (vec!["--out", &out, "--until", "2026-10-02", "--faults", "some"], "known: default, none"),
-        (vec!["--out", &out, "--config", &config], "world.yaml: unknown field `listner`"),
+        (
+            vec!["--out", &out, "--config", &config],
+            "world.yaml: line 2: no setting is called 'listner'; did you mean 'listeners'?",
+        ),
         (vec!["--out", &out, "--config", "/nowhere.yaml"], "cannot read /nowhere.yaml: No such file"),
         (vec!["--out", "hdfs://host/x", "--until", "2026-10-02"], "hdfs:// is no place this command can write to"),
         (vec!["--out", "s3:///x", "--until", "2026-10-02"], "no bucket is named"),

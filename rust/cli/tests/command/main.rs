@@ -71,6 +71,15 @@ fn serve_refuses_what_it_cannot_do_with_one_message() {
         (vec!["--anchor", "soon"], "write a date like 2026-10-01"),
         (vec!["--speed", "0"], "a number above 0"),
         (vec!["--partitions", "0"], "partitions = 0 is not possible"),
+        (vec!["--speed", "2", "--rate", "5"], "cannot be used with"),
+        (vec!["--speed", "1000001"], "speed = 1000001 is not possible"),
+        (vec!["--artists", "11"], "artists = 11 and tracks = 10 contradict each other"),
+        (vec!["--until", "2026-09-01"], "and start = 2026-10-01 contradict each other"),
+        (vec!["--metrics", "0.0.0.0:0"], "no tokens and no TLS"),
+        (vec!["--metrics", &taken], "another program listens there"),
+        (vec!["--max-reads", "0"], "max_reads = 0 is not possible; it must be from 1 to 10000"),
+        (vec!["--max-message-bytes", "5"], "max_message_bytes = 5 is not possible"),
+        (vec!["--replicas", "a:1"], "'a:1' is not the address of a Flight server"),
     ] {
         let (code, said) = failure(&[&["serve", "--listeners", "10", "--tracks", "10"], arguments.as_slice()].concat());
         assert_eq!(code, 2, "{arguments:?}: {said}");

@@ -79,32 +79,3 @@ fn another_thread_cancels_a_reader_that_waits() {
     assert!(matches!(reader.next(), Err(Error::Cancelled(_))), "cancelled is for good");
     cancelling.join().unwrap();
 }
-
-#[test]
-fn a_reader_past_the_limit_is_told_so_and_a_dropped_one_frees_its_place() {
-    let (_log, server, _client) = serve(10);
-    let range = proto::ReadRange { stream: "events".into(), partition: Some(0), follow: true, ..Default::default() };
-    let ticket = Ticket::new(proto::Ticket { range: Some(range) }.encode_to_vec());
-    let uri = format!("http://{}", server.address);
-    tokio::runtime::Runtime::new().unwrap().block_on(async {
-        let mut held = Vec::new();
-        // Two connections: one carries 200 streams at most.
-        for _ in 0..2 {
-            let channel = Endpoint::from_shared(uri.clone()).unwrap().connect().await.unwrap();
-            let mut client = FlightClient::new(channel);
-            for _ in 0..128 {
-                held.push(client.do_get(ticket.clone()).await.unwrap());
-            }
-        }
-        let channel = Endpoint::from_shared(uri).unwrap().connect().await.unwrap();
-        let mut client = FlightClient::new(channel);
-        let refused = client.do_get(ticket.clone()).await.unwrap_err().to_string();
-        assert!(refused.contains("256 reads are under way"), "{refused}");
-        held.clear();
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while client.do_get(ticket.clone()).await.is_err() {
-            assert!(Instant::now() < deadline, "the places of dropped readers are not free");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    });
-}

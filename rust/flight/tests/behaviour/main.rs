@@ -4,6 +4,7 @@
 
 mod discover;
 mod follow;
+mod operate;
 mod read;
 mod refuse;
 mod resume;

@@ -3,7 +3,7 @@
 use std::{net::TcpListener, sync::atomic::Ordering};
 
 use arrow_flight::{Action, FlightDescriptor, Ticket, error::FlightError};
-use downbeat_flight::{Error, Server, proto};
+use downbeat_flight::{Error, Server, ServerOptions, proto};
 use prost::Message;
 use tonic::Code;
 
@@ -113,12 +113,13 @@ fn what_the_server_does_not_do_is_unimplemented() {
 #[tokio::test]
 async fn an_address_others_could_reach_or_that_is_taken_is_refused() {
     let log: Arc<MemoryLog> = Arc::new(MemoryLog::new("w1", 1, 1));
-    let error = Server::bind(Arc::clone(&log) as _, "0.0.0.0:0".parse().unwrap()).unwrap_err();
+    let error =
+        Server::bind(Arc::clone(&log) as _, "0.0.0.0:0".parse().unwrap(), ServerOptions::default()).unwrap_err();
     assert!(matches!(error, Error::FailedPrecondition(_)), "{error:?}");
     assert!(error.to_string().contains("no tokens and no TLS"), "{error}");
 
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let error = Server::bind(log, taken.local_addr().unwrap()).unwrap_err();
+    let error = Server::bind(log, taken.local_addr().unwrap(), ServerOptions::default()).unwrap_err();
     assert!(error.to_string().contains("another program listens there"), "{error}");
 }
 

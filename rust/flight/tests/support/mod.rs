@@ -15,7 +15,7 @@ use arrow::{
     array::{ArrayRef, BooleanArray, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray},
     datatypes::DataType,
 };
-use downbeat_flight::{Batches, Held, Log, LogError, LogStream, Server};
+use downbeat_flight::{Batches, Held, Log, LogError, LogStream, Server, ServerOptions};
 use downbeat_model::Stream;
 use tokio::sync::oneshot;
 
@@ -159,6 +159,8 @@ impl Log for MemoryLog {
 /// A server on a thread of its own; stops when dropped.
 pub struct Running {
     pub address: SocketAddr,
+    /// Where it tells its health and metrics.
+    pub metrics: Option<SocketAddr>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -169,13 +171,17 @@ impl Running {
     }
 
     pub fn at(listen: SocketAddr, log: Arc<MemoryLog>) -> Self {
+        Self::with(listen, log, ServerOptions::default())
+    }
+
+    pub fn with(listen: SocketAddr, log: Arc<MemoryLog>, options: ServerOptions) -> Self {
         let (stop, stopped) = oneshot::channel::<()>();
         let (bound, address) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Runtime::new().unwrap();
             runtime.block_on(async {
-                let server = Server::bind(log, listen).unwrap();
-                bound.send(server.address()).unwrap();
+                let server = Server::bind(log, listen, options).unwrap();
+                bound.send((server.address(), server.metrics_address())).unwrap();
                 let stop = async {
                     let _ = stopped.await;
                 };
@@ -183,7 +189,8 @@ impl Running {
             });
             runtime.shutdown_background();
         });
-        Self { address: address.recv().unwrap(), stop: Some(stop), thread: Some(thread) }
+        let (address, metrics) = address.recv().unwrap();
+        Self { address, metrics, stop: Some(stop), thread: Some(thread) }
     }
 
     pub fn uri(&self) -> String {
