@@ -348,7 +348,7 @@ fn devices(sums: &Sums, _: &Observed, group: &mut Group<'_>) {
     let shares = sums.regions.shares();
     for (region, published) in Region::ALL.into_iter().zip(["0.27", "0.22", "0.175", "0.33"]) {
         let share = shares.map(|shares| shares[region as usize]);
-        group.value("64", format!("listeners in {}", region.text()), published, share, sums.regions.of());
+        group.value("64", format!("listeners: {}", region.text()), published, share, sums.regions.of());
     }
     let shares = sums.platforms.shares();
     for &platform in Platform::ALL {

@@ -3,6 +3,7 @@
 mod columns;
 mod events;
 mod figure;
+mod files;
 mod further;
 mod json;
 mod listeners;
@@ -12,6 +13,8 @@ mod targets;
 mod text;
 mod world;
 mod zones;
+
+use std::path::PathBuf;
 
 use clap::Args;
 
@@ -27,15 +30,28 @@ use crate::{
 
 /// Say how close events are to published listening statistics.
 ///
-/// Measures a world, and scores it against eighteen published targets.
+/// Measures a world, or Parquet files of anybody, and scores them against eighteen published targets. Files need our
+/// column names: those of the clean `events` table, or those of raw events. A figure that cannot be measured from what is
+/// given is "not measured" and says why.
 ///
 /// Exits with 0 if every target that could be measured holds, with 1 if one does not.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:
-  downbeat report --listeners 2000 --tracks 1000000 --start 2026-10-01 --until 2026-10-29")]
+#[command(after_help = "Examples:
+  downbeat report --listeners 2000 --tracks 1000000 --start 2026-10-01 --until 2026-10-29
+  downbeat report --events lake/events --listeners-dim lake/listeners --json
+  downbeat report --events raw --tracks-dim tracks --html report.html")]
 pub(crate) struct Report {
     #[command(flatten)]
     world: WorldFlags,
+    /// Measure every .parquet file below this folder instead of a world
+    #[arg(long, value_name = "DIR", conflicts_with = "WorldFlags")]
+    events: Option<PathBuf>,
+    /// Parquet of the `tracks` dimension, for raw events, which do not tell how long a track is
+    #[arg(long, value_name = "DIR", requires = "events")]
+    tracks_dim: Option<PathBuf>,
+    /// Parquet of the `listeners` dimension, for the time zone of each listener [default: one zone a country]
+    #[arg(long, value_name = "DIR", requires = "events")]
+    listeners_dim: Option<PathBuf>,
     /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
@@ -82,7 +98,15 @@ impl Findings {
 
 impl Report {
     pub(crate) fn run(self) -> Result<()> {
-        let findings = Findings::of(world::gather(self.world.config()?)?);
+        let observed = match &self.events {
+            Some(events) => files::gather(&files::Folders {
+                events,
+                tracks: self.tracks_dim.as_deref(),
+                listeners: self.listeners_dim.as_deref(),
+            })?,
+            None => world::gather(self.world.config()?)?,
+        };
+        let findings = Findings::of(observed);
         match self.json {
             true => println!("{}", json::json(&findings)),
             false => print!("{}", text::table(&findings)),
