@@ -164,7 +164,8 @@ fn observe(
     }
     if folders.events.join("_delta_log").is_dir() {
         observed.notes.push(
-            "this is a Delta table: files that it no longer holds are read as well, until a vacuum removes them".to_owned(),
+            "this is a Delta table: files that it no longer holds are read as well, until a vacuum removes them"
+                .to_owned(),
         );
     }
     Ok(observed)
@@ -214,7 +215,7 @@ fn for_each(folder: &Path, columns: &[&str], mut take: impl FnMut(&RecordBatch) 
 fn batches<'a>(
     file: &'a Path,
     choose: impl FnOnce(&[&str]) -> Result<Vec<&'a str>, String>,
-) -> Result<(Vec<&'a str>, impl Iterator<Item = Result<RecordBatch>> + use<'a>)> {
+) -> Result<(Vec<&'a str>, impl Iterator<Item = Result<RecordBatch>>)> {
     let builder = File::open(file)
         .map_err(|cause| failed(file, cause))
         .and_then(|open| ParquetRecordBatchReaderBuilder::try_new(open).map_err(|cause| failed(file, cause)))?;
@@ -223,11 +224,8 @@ fn batches<'a>(
     let wanted = choose(&names).map_err(|cause| Failure::usage(format!("cannot use {}: {cause}", file.display())))?;
     let roots: Vec<usize> = wanted.iter().filter_map(|name| schema.index_of(name).ok()).collect();
     let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
-    let reader = builder
-        .with_projection(mask)
-        .with_batch_size(BATCH_ROWS)
-        .build()
-        .map_err(|cause| failed(file, cause))?;
+    let reader =
+        builder.with_projection(mask).with_batch_size(BATCH_ROWS).build().map_err(|cause| failed(file, cause))?;
     Ok((wanted, reader.map(move |batch| batch.map_err(|cause| failed(file, cause)))))
 }
 
@@ -259,7 +257,7 @@ fn read(files: &[PathBuf], raw: &Raw, zones: &Zones) -> Result<Vec<Collected>> {
 
 fn read_one(file: &Path, raw: &Raw, zones: &Zones) -> Result<Collected> {
     let mut collected = Collected::default();
-    let (columns, batches) = batches(file, |names| choose(names))?;
+    let (columns, batches) = batches(file, choose)?;
     let is_raw = columns == RAW;
     for batch in batches {
         let batch = batch?;

@@ -1,5 +1,6 @@
 //! `downbeat report`: how close a world, or anybody's files, are to published listening statistics.
 
+mod chart;
 mod columns;
 mod events;
 mod figure;
@@ -7,6 +8,7 @@ mod files;
 mod further;
 mod json;
 mod listeners;
+mod page;
 mod published;
 mod sums;
 mod targets;
@@ -14,7 +16,7 @@ mod text;
 mod world;
 mod zones;
 
-use std::path::PathBuf;
+use std::{fs, path::PathBuf};
 
 use clap::Args;
 
@@ -55,6 +57,9 @@ pub(crate) struct Report {
     /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
+    /// Write a page with charts as well: one file that fetches nothing
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 /// Everything a report says.
@@ -74,19 +79,18 @@ pub(crate) struct Findings {
 }
 
 impl Findings {
-    fn of(observed: Observed) -> Self {
-        let sums = Sums::of(&observed);
+    fn of(observed: &Observed, sums: &Sums) -> Self {
         Self {
             days: observed.days(),
             listeners: sums.listeners.len() as u64,
             plays: sums.plays,
             read: observed.read,
             bots: sums.bots.value(),
-            parts: targets::parts(&sums, &observed),
-            further: further::figures(&sums, &observed),
-            between: listeners::spreads(&sums),
-            source: observed.source,
-            notes: observed.notes,
+            parts: targets::parts(sums, observed),
+            further: further::figures(sums, observed),
+            between: listeners::spreads(sums),
+            source: observed.source.clone(),
+            notes: observed.notes.clone(),
         }
     }
 
@@ -106,7 +110,12 @@ impl Report {
             })?,
             None => world::gather(self.world.config()?)?,
         };
-        let findings = Findings::of(observed);
+        let sums = Sums::of(&observed);
+        let findings = Findings::of(&observed, &sums);
+        if let Some(file) = &self.html {
+            fs::write(file, page::page(&findings, &page::charts(&sums, &observed)))
+                .map_err(|cause| Failure::usage(format!("cannot write {}: {cause}", file.display())))?;
+        }
         match self.json {
             true => println!("{}", json::json(&findings)),
             false => print!("{}", text::table(&findings)),
