@@ -98,18 +98,18 @@ impl Goal {
             Self::Between { from, until, .. } | Self::Span { from, until } => {
                 format!("{} to {}", number(from), number(until))
             }
-            Self::AtLeast(least) => format!(">= {}", number(least)),
-            Self::AtMost(most) => format!("<= {}", number(most)),
+            Self::AtLeast(least) => format!("≥ {}", number(least)),
+            Self::AtMost(most) => format!("≤ {}", number(most)),
         }
     }
 
     /// The tolerance as it is printed.
     pub(crate) fn tolerance(self) -> String {
         match self {
-            Self::Near { within, .. } | Self::Between { within, .. } => format!("+-{}", number(within)),
-            Self::Relative { within, .. } => format!("+-{:.0} %", within * 100.0),
+            Self::Near { within, .. } | Self::Between { within, .. } => format!("±{}", number(within)),
+            Self::Relative { within, .. } => format!("±{:.0} %", within * 100.0),
             Self::LogRatio { within, .. } => format!("log ratio {}", number(within)),
-            Self::Span { .. } | Self::AtLeast(_) | Self::AtMost(_) => "-".to_owned(),
+            Self::Span { .. } | Self::AtLeast(_) | Self::AtMost(_) => "–".to_owned(),
         }
     }
 }

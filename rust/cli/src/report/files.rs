@@ -202,7 +202,11 @@ fn failed(file: &Path, cause: impl std::fmt::Display) -> Failure {
 }
 
 /// Gives each batch of a dimension's files to `take`; only the named columns are read.
-fn for_each(folder: &Path, columns: &[&str], mut take: impl FnMut(&RecordBatch) -> Result<(), String>) -> Result<()> {
+fn for_each(
+    folder: &Path,
+    columns: &[&'static str],
+    mut take: impl FnMut(&RecordBatch) -> Result<(), String>,
+) -> Result<()> {
     for file in files(folder)? {
         for batch in batches(&file, |_| Ok(columns.to_vec()))?.1 {
             take(&batch?).map_err(|cause| failed(&file, cause))?;
@@ -212,10 +216,10 @@ fn for_each(folder: &Path, columns: &[&str], mut take: impl FnMut(&RecordBatch) 
 }
 
 /// The batches of a file, of those columns that `choose` names when it sees which there are.
-fn batches<'a>(
-    file: &'a Path,
-    choose: impl FnOnce(&[&str]) -> Result<Vec<&'a str>, String>,
-) -> Result<(Vec<&'a str>, impl Iterator<Item = Result<RecordBatch>>)> {
+fn batches(
+    file: &Path,
+    choose: impl FnOnce(&[&str]) -> Result<Vec<&'static str>, String>,
+) -> Result<(Vec<&'static str>, impl Iterator<Item = Result<RecordBatch>>)> {
     let builder = File::open(file)
         .map_err(|cause| failed(file, cause))
         .and_then(|open| ParquetRecordBatchReaderBuilder::try_new(open).map_err(|cause| failed(file, cause)))?;

@@ -338,12 +338,15 @@ fn activity(sums: &Sums) -> Chart {
 }
 
 fn days_active(sums: &Sums, observed: &Observed) -> Chart {
-    let mut bins = [0u64; 20];
+    // A bar a day, if there are few: others would hold one day or two by chance.
+    let bars = if observed.days() <= 31.0 { observed.days().round().max(1.0) } else { 20.0 };
+    let mut bins = vec![0u64; bars as usize];
+    let last = bins.len() - 1;
     for listener in &sums.listeners {
         let share = listener.active_days as f64 / observed.days();
-        bins[((share * 20.0 - 1e-9).max(0.0) as usize).min(19)] += 1;
+        bins[((share * bars - 1e-9).max(0.0) as usize).min(last)] += 1;
     }
-    let points = bins.iter().enumerate().map(|(at, &count)| (at as f64 / 20.0, count as f64)).collect();
+    let points = bins.iter().enumerate().map(|(at, &count)| (at as f64 / bars, count as f64)).collect();
     let series = vec![series("listeners", "measured", Mark::Bars, points)];
     Chart {
         title: "Days active",
