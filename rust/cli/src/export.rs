@@ -135,6 +135,7 @@ impl Export {
             );
             return Ok(());
         }
+        log.count_history(until_us.unwrap_or(i64::MIN));
         let counted = count(&log, self.stream, &pieces, &stop)?;
         let total = counted.iter().map(|rows| rows.end - rows.start).sum();
         if begun.is_none() {
@@ -230,14 +231,12 @@ fn pieces(log: &WorldLog, stream: Stream, until_us: Option<i64>, format: Format)
     .collect()
 }
 
-/// The row numbers of each piece. Counting the rows of a log takes a while for a large world.
+/// The row numbers of each piece.
 fn count(log: &WorldLog, stream: Stream, pieces: &[Piece], stop: &Stop) -> Result<Vec<Range<u64>>> {
-    let counting = progress::counting(pieces.len());
-    let counted = pieces
+    pieces
         .iter()
         .map(|piece| {
             stop.check()?;
-            counting.inc(1);
             let at = |time_us| {
                 log.offset_at(stream.text(), piece.partition, time_us)
                     .map_err(|cause| Failure::work(format!("cannot find the rows of {}: {cause}", piece.file)))
@@ -247,9 +246,7 @@ fn count(log: &WorldLog, stream: Stream, pieces: &[Piece], stop: &Stop) -> Resul
                 Rows::Numbered(rows) => Ok(rows.clone()),
             }
         })
-        .collect();
-    counting.finish_and_clear();
-    counted
+        .collect()
 }
 
 /// What the writing threads share.

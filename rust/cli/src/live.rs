@@ -128,6 +128,11 @@ impl WorldLog {
         Ok(Self { world, config_json, streams, clock, course })
     }
 
+    /// Counts the rows there are by now, or those before `until_us` if that is sooner, which takes a while for a long history.
+    pub(crate) fn count_history(&self, until_us: i64) {
+        crate::history::count(&self.world, until_us.min(self.now_us()));
+    }
+
     /// Rows of a table.
     pub(crate) fn rows(&self, table: Stream) -> u64 {
         self.world.dimension_rows(table)

@@ -8,6 +8,7 @@
 mod doctor;
 mod export;
 mod failure;
+mod history;
 mod live;
 mod rate;
 mod read;

@@ -79,6 +79,7 @@ impl Serve {
         let anchor = DateTime::from_timestamp_micros(clock.anchor_us()).unwrap_or_default();
         let runtime = threads(settings.max_reads.saturating_add(QUESTION_THREADS))?;
         let log = Arc::new(WorldLog::new(config, clock)?);
+        log.count_history(i64::MAX);
         let served = runtime.block_on(async {
             let server = Server::bind(Arc::clone(&log) as Arc<dyn Log>, settings.listen, settings.options())
                 .map_err(|error| Failure::usage(error.to_string()))?;

@@ -39,9 +39,9 @@ pub(crate) struct WorldFlags {
     /// Where the log ends: nothing that arrives at this moment or later is part of it; a date or a time, UTC
     #[arg(long, value_name = "DATE", value_parser = time)]
     until: Option<i64>,
-    /// How often clients make mistakes: at the usual rates (default), or never (none: every text is canonical and nothing
-    /// is sent twice); --config can name rates
-    #[arg(long, value_name = "default|none")]
+    /// How often clients make mistakes: at the usual rates (default), never (none: every text is canonical and nothing is
+    /// sent twice), or some ten times as often (harsh); --config can name rates
+    #[arg(long, value_name = "default|none|harsh")]
     faults: Option<FaultRates>,
     /// YAML file with any of these, and of the flags of `serve`; flags win over it. docs/world.example.yaml has them all
     #[arg(long, value_name = "FILE")]
@@ -159,7 +159,7 @@ mod tests {
                         "\\PC{0,20}",
                         "[0-9]{1,21}",
                         "-?[0-9]{1,6}-[0-9]{1,2}-[0-9]{1,2}(T[0-9:.]{1,15}Z)?",
-                        "(default|none|nan|inf)",
+                        "(default|none|harsh|nan|inf)",
                     ],
                 ),
                 0..6,

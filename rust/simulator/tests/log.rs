@@ -206,9 +206,35 @@ fn a_configuration_survives_its_text() {
     assert_eq!(read(r#"{"faults": {"late": 0}}"#).unwrap().faults, FaultRates { late: 0.0, ..FaultRates::default() });
     let error = |text: &str| read(text).unwrap_err().to_string();
     assert!(error(r#"{"listners": 1}"#).contains("unknown field `listners`"));
-    assert!(error(r#"{"faults": "lots"}"#).contains("no fault preset is called 'lots'; known: default, none"));
+    assert!(error(r#"{"faults": "lots"}"#).contains("no fault preset is called 'lots'; known: default, none, harsh"));
     assert!(error(r#"{"faults": {"dust": 0.1}}"#).contains("unknown field `dust`"));
     assert!(error(r#"{"until": "tomorrow"}"#).contains("write 2026-10-08"));
+}
+
+#[test]
+fn what_was_counted_is_told_and_the_same_as_what_is_found() {
+    let counted = world(5);
+    let day_us = |days: i64| counted.config().start_us() + days * 24 * HOUR_US;
+    let shares = std::sync::Mutex::new(Vec::new());
+    counted.count(day_us(30), &|share| shares.lock().unwrap().push(share));
+    assert_eq!(shares.into_inner().unwrap().into_iter().fold(0.0, f64::max), 1.0);
+    assert_eq!(rows_by_day(&counted, 2, 30), rows_by_day(&world(5), 2, 30));
+    let foreign = world(6).restore_index(&counted.index()).unwrap_err().to_string();
+    assert_eq!(foreign, "the index cannot be used: it is of another world");
+}
+
+#[test]
+fn a_large_world_cut_into_small_pieces_is_read_as_a_small_one_is() {
+    // So many listeners that sessions are played in pieces of seconds, and planned an hour at a time.
+    let config = WorldConfig { listeners: 3_000_000, tracks: 50_000, partitions: 1, ..WorldConfig::default() };
+    let (scanned, sought) = (World::new(config.clone()).unwrap(), World::new(config).unwrap());
+    let until = scanned.offset_at(0, scanned.config().start_us() + 7 * 60_000_000).unwrap();
+    let all = read(&scanned, Stream::Truth, 0, 0..until, 8192);
+    assert!(until > 2_000, "{until}");
+    let from = until - 1_500;
+    assert_eq!(read(&sought, Stream::Truth, 0, from..until, 700), all.slice(from as usize, 1_500));
+    let arrivals = all["arrived_at"].as_primitive::<TimestampMicrosecondType>().values();
+    assert!(arrivals.is_sorted());
 }
 
 /// FNV-1a over everything an array holds.

@@ -13,15 +13,6 @@ use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressStyle};
 /// Between two lines: often enough to see that it lives, seldom enough for a log.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// A bar for the time before the number of rows is known.
-pub(super) fn counting(steps: usize) -> ProgressBar {
-    let bar = ProgressBar::new(steps as u64);
-    if let Ok(style) = ProgressStyle::with_template("counting rows  {bar:30} {percent:>3}%  {eta} left") {
-        bar.set_style(style);
-    }
-    bar
-}
-
 /// Rows and files written.
 #[derive(Debug)]
 pub(super) struct Progress {
