@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from pathlib import Path
 
 import pytest
-from conftest import Server
+from conftest import WORLD, Server, ingest_all, serve
 from deltalake import DeltaTable
 from downbeat_spark import quality, reconcile, tables
 from downbeat_spark.errors import BadInput, Refused
@@ -30,6 +31,18 @@ def test_a_lake_with_every_usual_fault_equals_the_truth(
     (noted,) = spark.read.format("delta").load(lake.table(tables.RECONCILIATION)).collect()
     assert (noted["equal"], noted["differences"], noted["produced"]) == (True, [], counts["produced"])
     assert {fault["fault"] for fault in noted["faults"]} >= set(KEPT)
+
+
+def test_a_harsh_world_shows_every_fault_and_each_is_repaired_or_refused_as_it_should_be(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    lake = Lake(tmp_path / "lake")
+    with serve(*WORLD, "--listeners", "700", "--faults", "harsh", "--seed", "3") as server:
+        ingest_all(spark, server, lake, max_offsets_per_trigger=100_000)
+        result = reconcile.reconcile(spark, uri=server.uri, lake=lake)
+    assert result.differences == []
+    assert {name for name, in_truth, _, _ in result.faults if in_truth > 0} == {fault.name for fault in reconcile.FAULTS}
+    assert all(in_truth == found == right for _, in_truth, found, right in result.faults)
 
 
 def change(spark: SparkSession, lake: Lake, table: tables.Table, sql: str) -> None:

@@ -75,11 +75,11 @@ REPAIRED = {
 def _judged(refused: str) -> str:
     """Rows that a fault to be refused is judged by: those with any such fault.
 
-    Torn rows break rules of every kind, so what was taken for garbage can't be told from other faults: garbage is judged
-    by its own rows alone.
+    Torn rows break rules of every kind, so they can't be told from rows with another fault: they are judged as garbage,
+    and as nothing else.
     """
-    own = " AND array_contains(faults, 'garbage')" if refused == "garbage" else ""
-    return f"expected = 'quarantine'{own}"
+    torn = "array_contains(faults, 'garbage')"
+    return f"expected = 'quarantine' AND {torn if refused == 'garbage' else f'NOT {torn}'}"
 
 
 FAULTS = (

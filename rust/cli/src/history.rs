@@ -32,7 +32,7 @@ pub(crate) fn count(world: &World, until_us: i64) {
     if let Some(file) = file.filter(|_| began.elapsed() >= WORTH_KEEPING)
         && let Err(cause) = keep(world, &file)
     {
-        tracing::warn!("cannot keep the counts of the history in {}: {cause}; the next start counts again", file.display());
+        eprintln!("cannot keep the counts of the history in {}: {cause}; the next start counts again", file.display());
     }
 }
 
@@ -46,12 +46,12 @@ fn restore(world: &World, file: &Path) {
         Ok(index) => index,
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => return,
         Err(cause) => {
-            tracing::warn!("cannot read the counts of the history in {}: {cause}; they are made anew", file.display());
+            eprintln!("cannot read the counts of the history in {}: {cause}; they are made anew", file.display());
             return;
         }
     };
     if let Err(error) = world.restore_index(&index) {
-        tracing::warn!("{}: {error}; it is made anew", file.display());
+        eprintln!("{}: {error}; it is made anew", file.display());
     }
 }
 

@@ -131,7 +131,7 @@ impl Listeners {
                     no_more_sessions: exp(-1.4 * exp(0.4 * z)),
                     premium: 1.0 / (1.0 + exp(1.1 - 4.8 * z)),
                     length: exp(0.15 * z),
-                    library: 142.0 * exp(0.7 * z),
+                    library: 150.0 * exp(0.7 * z),
                 }
             })
             .collect();

@@ -228,7 +228,7 @@ impl Player {
         // Some sessions are for liking things.
         self.expressive *= if self.chance.hit(0.06) { 6.0 } else { 0.68 };
         // Who skips much goes through more: the hazard of ending is smaller in proportion, at each playback.
-        let restless = (0.5 + 1.2 * mood) * listener.length;
+        let restless = (0.42 + 1.02 * mood) * listener.length;
         let left = exp(restless * ln(1.0 - unit(self.chance.bits())));
         self.left = model.tables.lengths.at(1.0 - left).max(1) as u16;
         self.context = model.tables.contexts.get(self.chance.bits()) as u8;
