@@ -6,9 +6,7 @@
 use std::str::FromStr;
 
 use arrow::{
-    array::{
-        Array, AsArray, BooleanArray, Int64Array, ListArray, RecordBatch, StringArray, TimestampMicrosecondArray,
-    },
+    array::{Array, AsArray, BooleanArray, Int64Array, ListArray, RecordBatch, StringArray, TimestampMicrosecondArray},
     compute::cast,
     datatypes::{DataType, Int64Type, TimeUnit, TimestampMicrosecondType},
 };
@@ -19,7 +17,10 @@ use super::{
     zones::Zones,
 };
 
-/// Columns of a typed batch that a report can use; the first five it cannot do without.
+/// How many of the first columns of a list a report cannot do without.
+pub(crate) const NEEDED: usize = 5;
+
+/// Columns of a typed batch that a report can use.
 pub(crate) const TYPED: [&str; 20] = [
     "event_type",
     "event_time",
@@ -190,9 +191,13 @@ pub(crate) fn booleans(batch: &RecordBatch, name: &str) -> Result<Option<Boolean
     Ok(column(batch, name, &DataType::Boolean)?.map(|column| column.as_boolean().clone()))
 }
 
+/// The type of our times.
+pub(crate) fn utc() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+}
+
 pub(crate) fn times(batch: &RecordBatch, name: &str) -> Result<Option<TimestampMicrosecondArray>, String> {
-    let utc = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
-    Ok(column(batch, name, &utc)?.map(|column| column.as_primitive::<TimestampMicrosecondType>().clone()))
+    Ok(column(batch, name, &utc())?.map(|column| column.as_primitive::<TimestampMicrosecondType>().clone()))
 }
 
 fn lists(column: &dyn Array) -> Result<ListArray, String> {

@@ -89,7 +89,9 @@ impl Event {
 
     /// Whether the playback ended before its track did: `reason_end <> 'trackdone' AND f < 0.98`.
     pub(crate) fn skipped(&self) -> Option<bool> {
-        Some(self.reason_end? != ReasonEnd::TrackDone && self.fraction()? < 0.98)
+        // Both must be known, even where one is enough: else what is known would be of the tracks that ended.
+        let (reason, fraction) = (self.reason_end?, self.fraction()?);
+        Some(reason != ReasonEnd::TrackDone && fraction < 0.98)
     }
 
     /// Whether it was skipped within 30 seconds: the stand-in for the published `skip_2`.

@@ -43,15 +43,31 @@ impl Measured {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Goal {
     /// A number, give or take.
-    Near { target: f64, within: f64 },
+    Near {
+        target: f64,
+        within: f64,
+    },
     /// A range, give or take.
-    Between { from: f64, until: f64, within: f64 },
+    Between {
+        from: f64,
+        until: f64,
+        within: f64,
+    },
     /// A range of a ratio; its middle is the geometric one.
-    Span { from: f64, until: f64 },
+    Span {
+        from: f64,
+        until: f64,
+    },
     /// A number, give or take a share of it.
-    Relative { target: f64, within: f64 },
+    Relative {
+        target: f64,
+        within: f64,
+    },
     /// A positive number, by the logarithm of the ratio to it.
-    LogRatio { target: f64, within: f64 },
+    LogRatio {
+        target: f64,
+        within: f64,
+    },
     AtLeast(f64),
     AtMost(f64),
 }
@@ -82,18 +98,18 @@ impl Goal {
             Self::Between { from, until, .. } | Self::Span { from, until } => {
                 format!("{} to {}", number(from), number(until))
             }
-            Self::AtLeast(least) => format!(">= {}", number(least)),
-            Self::AtMost(most) => format!("<= {}", number(most)),
+            Self::AtLeast(least) => format!("≥ {}", number(least)),
+            Self::AtMost(most) => format!("≤ {}", number(most)),
         }
     }
 
     /// The tolerance as it is printed.
     pub(crate) fn tolerance(self) -> String {
         match self {
-            Self::Near { within, .. } | Self::Between { within, .. } => format!("+-{}", number(within)),
-            Self::Relative { within, .. } => format!("+-{:.0} %", within * 100.0),
+            Self::Near { within, .. } | Self::Between { within, .. } => format!("±{}", number(within)),
+            Self::Relative { within, .. } => format!("±{:.0} %", within * 100.0),
             Self::LogRatio { within, .. } => format!("log ratio {}", number(within)),
-            Self::Span { .. } | Self::AtLeast(_) | Self::AtMost(_) => "-".to_owned(),
+            Self::Span { .. } | Self::AtLeast(_) | Self::AtMost(_) => "–".to_owned(),
         }
     }
 }
@@ -194,7 +210,7 @@ pub(crate) fn count(value: u64) -> String {
     let digits = value.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -238,9 +254,15 @@ mod tests {
 
     #[test]
     fn numbers_are_short() {
-        for (value, text) in
-            [(0.0, "0"), (0.4141, "0.414"), (18.4, "18.4"), (3076.4, "3076"), (0.25, "0.25"), (0.0049, "0.0049"), (2e-5, "2.0e-5")]
-        {
+        for (value, text) in [
+            (0.0, "0"),
+            (0.4141, "0.414"),
+            (18.4, "18.4"),
+            (3076.4, "3076"),
+            (0.25, "0.25"),
+            (0.0049, "0.0049"),
+            (2e-5, "2.0e-5"),
+        ] {
             assert_eq!(number(value), text);
         }
         assert_eq!(count(1_234_567), "1,234,567");

@@ -96,16 +96,17 @@ fn skips_by(sums: &Sums, _: &Observed, group: &mut Group<'_>) {
     for (hour, &share) in sums.skip_by_hour.iter().enumerate() {
         group.share("", format!("local hour {hour}"), "", share);
     }
-    for (name, (&share, published)) in
-        WEEKDAYS.into_iter().zip(sums.skip_by_weekday.iter().zip(["lowest", "lowest", "lowest", "", "", "> 0.5", "> 0.5"]))
+    for (name, (&share, published)) in WEEKDAYS
+        .into_iter()
+        .zip(sums.skip_by_weekday.iter().zip(["lowest", "lowest", "lowest", "", "", "> 0.5", "> 0.5"]))
     {
         group.share("5", name, published, share);
     }
     let platform = |wanted: &[Platform]| {
-        wanted.iter().map(|platform| sums.skip_by_platform[platform.index()]).fold(Share::default(), |sum, one| Share {
-            yes: sum.yes + one.yes,
-            of: sum.of + one.of,
-        })
+        wanted
+            .iter()
+            .map(|platform| sums.skip_by_platform[platform.index()])
+            .fold(Share::default(), |sum, one| Share { yes: sum.yes + one.yes, of: sum.of + one.of })
     };
     group.share("6", "mobile (ios, android)", "0.511", platform(&[Platform::Ios, Platform::Android]));
     group.share("6", "desktop", "0.401", platform(&[Platform::Desktop]));
@@ -120,7 +121,9 @@ fn skips_by(sums: &Sums, _: &Observed, group: &mut Group<'_>) {
         let what = format!("{context}: early skips over their mean, long, mixed sessions");
         group.value("14", what, &published, ratio, share.of);
     }
-    for (name, (share, published)) in ["free", "premium"].into_iter().zip(long.early_by_premium.into_iter().zip([0.534, 0.513])) {
+    for (name, (share, published)) in
+        ["free", "premium"].into_iter().zip(long.early_by_premium.into_iter().zip([0.534, 0.513]))
+    {
         let ratio = share.value().map(|value| value / mean);
         let what = format!("{name}: early skips over their mean, long, mixed sessions");
         group.value("15", what, &number(published / 0.517), ratio, share.of);
@@ -183,10 +186,15 @@ fn plays(sums: &Sums, _: &Observed, group: &mut Group<'_>) {
     }
     let years = sums.release_years.shares();
     let n = sums.release_years.of();
-    for (at, (name, published)) in
-        [("this year", ".396"), ("last year", ".199"), ("two years ago", ".094"), ("three years ago", ".062"), ("before", ".249")]
-            .into_iter()
-            .enumerate()
+    for (at, (name, published)) in [
+        ("this year", ".396"),
+        ("last year", ".199"),
+        ("two years ago", ".094"),
+        ("three years ago", ".062"),
+        ("before", ".249"),
+    ]
+    .into_iter()
+    .enumerate()
     {
         let share = years.map(|shares| shares[at]);
         group.value("30", format!("plays of tracks released {name} (published: in July)"), published, share, n);
@@ -208,7 +216,8 @@ fn sessions(sums: &Sums, _: &Observed, group: &mut Group<'_>) {
         let reach = Some(at_least(plays) as f64 / ten.max(1) as f64);
         group.value("31", format!("sessions of 10 plays that reach {plays}"), &number(published), reach, ten);
     }
-    for (plays, published) in [(10, "0.088"), (12, "0.081"), (14, "0.073"), (16, "0.065"), (18, "0.058"), (19, "0.055")] {
+    for (plays, published) in [(10, "0.088"), (12, "0.081"), (14, "0.073"), (16, "0.065"), (18, "0.058"), (19, "0.055")]
+    {
         group.value("32", format!("hazard of ending at play {plays}"), published, hazard(sums, plays), at_least(plays));
     }
     let long = &sums.long_mixed;
@@ -229,8 +238,20 @@ fn listeners(sums: &Sums, observed: &Observed, group: &mut Group<'_>) {
     let plays = sorted(counted().map(|listener| listener.plays as f64));
     let n = plays.len() as u64;
     let scale = 300.0 / observed.days();
-    group.value("35", "plays a listener in 300 days (in proportion): median", "3,076", quantile(&plays, 0.5).map(|p| p * scale), n);
-    group.value("35", "plays a listener in 300 days (in proportion): p90", "12,956", quantile(&plays, 0.9).map(|p| p * scale), n);
+    group.value(
+        "35",
+        "plays a listener in 300 days (in proportion): median",
+        "3,076",
+        quantile(&plays, 0.5).map(|p| p * scale),
+        n,
+    );
+    group.value(
+        "35",
+        "plays a listener in 300 days (in proportion): p90",
+        "12,956",
+        quantile(&plays, 0.9).map(|p| p * scale),
+        n,
+    );
     let days: u64 = sums.listeners.iter().map(|listener| listener.active_days).sum();
     let per_day = |total: f64| Some(total / days.max(1) as f64);
     group.value("37", "plays a listener's active day", "43.2", per_day(sums.plays as f64), days);
@@ -246,7 +267,13 @@ fn listeners(sums: &Sums, observed: &Observed, group: &mut Group<'_>) {
     }
     let artists = sorted(sums.week_artists.iter().copied());
     let mean = Some(artists.iter().sum::<f64>() / artists.len().max(1) as f64);
-    group.value("55", "artists a listener heard in a week (of weeks with plays): mean", "30 to 41", mean, artists.len() as u64);
+    group.value(
+        "55",
+        "artists a listener heard in a week (of weeks with plays): mean",
+        "30 to 41",
+        mean,
+        artists.len() as u64,
+    );
     for ((distinct, plays), after) in sums.distinct_after.into_iter().zip([10, 100, 1000]) {
         let (_, n, published) = published::REPEATS;
         let expected = f64::from(after).powf(published.ln() / n.ln());
@@ -320,7 +347,9 @@ fn reactions(sums: &Sums, observed: &Observed, group: &mut Group<'_>) {
         ("unlikes", |l| l.unlikes, ["15", "111", "201"]),
     ] {
         let counts = sorted(reacting.iter().map(|l| count(l)).filter(|&count| count > 0).map(|count| count as f64));
-        for ((quantile_name, share), published) in [("p50", 0.5), ("p90", 0.9), ("p95", 0.95)].into_iter().zip(published) {
+        for ((quantile_name, share), published) in
+            [("p50", 0.5), ("p90", 0.9), ("p95", 0.95)].into_iter().zip(published)
+        {
             let what = format!("{name} a listener who has any: {quantile_name}, {of}");
             group.value("57", what, published, quantile(&counts, share), counts.len() as u64);
         }
@@ -341,14 +370,20 @@ fn reactions(sums: &Sums, observed: &Observed, group: &mut Group<'_>) {
     let windows = sorted(sums.playlists.iter().map(|list| list.edit_windows as f64));
     let n = lengths.len() as u64;
     group.value("60", "tracks in a playlist of any age: median", "49 of grown ones", quantile(&lengths, 0.5), n);
-    group.value("61", "sittings a playlist of any age was edited in: median", "10 of grown ones", quantile(&windows, 0.5), n);
+    group.value(
+        "61",
+        "sittings a playlist of any age was edited in: median",
+        "10 of grown ones",
+        quantile(&windows, 0.5),
+        n,
+    );
 }
 
 fn devices(sums: &Sums, _: &Observed, group: &mut Group<'_>) {
     let shares = sums.regions.shares();
     for (region, published) in Region::ALL.into_iter().zip(["0.27", "0.22", "0.175", "0.33"]) {
         let share = shares.map(|shares| shares[region as usize]);
-        group.value("64", format!("listeners in {}", region.text()), published, share, sums.regions.of());
+        group.value("64", format!("listeners: {}", region.text()), published, share, sums.regions.of());
     }
     let shares = sums.platforms.shares();
     for &platform in Platform::ALL {

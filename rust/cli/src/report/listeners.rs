@@ -97,7 +97,8 @@ fn artist_entropy(events: &[Event]) -> Option<f32> {
     let mut counts: Vec<u32> = plays.into_values().collect();
     // In one order, so that the sum is the same each time.
     counts.sort_unstable();
-    (of == ENOUGH_PLAYS).then(|| -counts.into_iter().map(|plays| share(plays) * share(plays).log2()).sum::<f64>() as f32)
+    (of == ENOUGH_PLAYS)
+        .then(|| -counts.into_iter().map(|plays| share(plays) * share(plays).log2()).sum::<f64>() as f32)
 }
 
 /// How listeners differ, and how true they are to themselves.
@@ -115,9 +116,7 @@ pub(crate) fn spreads(sums: &Sums) -> Vec<Spread> {
         spread("sittings an active day", sorted(enough().map(|l| l.sittings as f64 / l.active_days.max(1) as f64))),
         spread(
             "share of plays (f >= 0.5) that repeat a track",
-            sorted(
-                enough().filter(|l| l.half_plays > 0).map(|l| 1.0 - l.distinct_half as f64 / l.half_plays as f64),
-            ),
+            sorted(enough().filter(|l| l.half_plays > 0).map(|l| 1.0 - l.distinct_half as f64 / l.half_plays as f64)),
         ),
         spread("artists a week", sorted(enough().map(|l| l.week_artists))),
         spread("favourite local hour", sorted(enough().filter_map(|l| l.favourite_hour))),
@@ -160,4 +159,46 @@ fn correlation(pairs: &[[f32; 2]]) -> Option<f64> {
     };
     let scale = (product(0, 0) * product(1, 1)).sqrt();
     (scale > 0.0).then(|| product(0, 1) / scale)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sums::tests::{observed, playback};
+
+    #[test]
+    fn halves_are_told_apart_by_the_middle_of_the_time_observed() {
+        // On the first day all is skipped and of one artist; on the second nothing is, and two artists share the plays.
+        let first = (0..50).map(|at| playback(1, 1, at * 100, 1, 1_000));
+        let second = (0..50).map(|at| playback(1, 2, 86_400 + at * 100, 10 * (at % 2), 99_000));
+        let sums = Sums::of(&observed(2, first.chain(second).collect()));
+        let listener = sums.listeners[0];
+        assert_eq!((listener.plays, listener.skips), (100, 50));
+        assert_eq!(listener.skip_rates, Some([1.0, 0.0]));
+        assert_eq!(listener.artist_entropies, Some([0.0, 1.0]));
+        assert_eq!(listener.favourite_hour, Some(1));
+    }
+
+    #[test]
+    fn a_listener_is_counted_who_was_active_at_the_end() {
+        let world = observed(300, Vec::new());
+        let listener = |events, last_day: i64| Listener { events, last_us: last_day * DAY_US, ..Listener::default() };
+        assert!(listener(10, 270).counted(&world));
+        assert!(!listener(9, 299).counted(&world));
+        assert!(!listener(10, 269).counted(&world));
+        assert!(listener(1, 27).counted(&observed(28, Vec::new())));
+    }
+
+    #[test]
+    fn correlation_of_hand_made_pairs() {
+        assert_eq!(correlation(&[[1.0, 2.0], [2.0, 4.0], [3.0, 6.0]]), Some(1.0));
+        assert_eq!(correlation(&[[1.0, 1.0], [2.0, 0.0]]), Some(-1.0));
+        assert_eq!(correlation(&[[1.0, 1.0], [1.0, 0.0]]), None);
+    }
+
+    #[test]
+    fn a_spread_needs_listeners() {
+        let spreads = spreads(&Sums::of(&observed(1, vec![playback(1, 1, 0, 1, 1_000)])));
+        assert!(spreads.iter().all(|spread| spread.quantiles.is_err()));
+    }
 }

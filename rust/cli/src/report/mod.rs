@@ -1,17 +1,22 @@
 //! `downbeat report`: how close a world, or anybody's files, are to published listening statistics.
 
+mod chart;
 mod columns;
 mod events;
 mod figure;
+mod files;
 mod further;
 mod json;
 mod listeners;
+mod page;
 mod published;
 mod sums;
 mod targets;
 mod text;
 mod world;
 mod zones;
+
+use std::{fs, path::PathBuf};
 
 use clap::Args;
 
@@ -27,18 +32,34 @@ use crate::{
 
 /// Say how close events are to published listening statistics.
 ///
-/// Measures a world, and scores it against eighteen published targets.
+/// Measures a world, or Parquet files of anybody, and scores them against eighteen published targets. Files need our
+/// column names: those of the clean `events` table, or those of raw events. A figure that cannot be measured from what is
+/// given is "not measured" and says why.
 ///
 /// Exits with 0 if every target that could be measured holds, with 1 if one does not.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:
-  downbeat report --listeners 2000 --tracks 1000000 --start 2026-10-01 --until 2026-10-29")]
+#[command(after_help = "Examples:
+  downbeat report --listeners 2000 --tracks 1000000 --start 2026-10-01 --until 2026-10-29
+  downbeat report --events lake/events --listeners-dim lake/listeners --json
+  downbeat report --events raw --tracks-dim tracks --html report.html")]
 pub(crate) struct Report {
     #[command(flatten)]
     world: WorldFlags,
+    /// Measure every .parquet file below this folder instead of a world
+    #[arg(long, value_name = "DIR", conflicts_with = "WorldFlags")]
+    events: Option<PathBuf>,
+    /// Parquet of the `tracks` dimension, for raw events, which do not tell how long a track is
+    #[arg(long, value_name = "DIR", requires = "events")]
+    tracks_dim: Option<PathBuf>,
+    /// Parquet of the `listeners` dimension, for the time zone of each listener [default: one zone a country]
+    #[arg(long, value_name = "DIR", requires = "events")]
+    listeners_dim: Option<PathBuf>,
     /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
+    /// Write a page with charts as well: one file that fetches nothing
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 /// Everything a report says.
@@ -58,19 +79,18 @@ pub(crate) struct Findings {
 }
 
 impl Findings {
-    fn of(observed: Observed) -> Self {
-        let sums = Sums::of(&observed);
+    fn of(observed: &Observed, sums: &Sums) -> Self {
         Self {
             days: observed.days(),
             listeners: sums.listeners.len() as u64,
             plays: sums.plays,
             read: observed.read,
             bots: sums.bots.value(),
-            parts: targets::parts(&sums, &observed),
-            further: further::figures(&sums, &observed),
-            between: listeners::spreads(&sums),
-            source: observed.source,
-            notes: observed.notes,
+            parts: targets::parts(sums, observed),
+            further: further::figures(sums, observed),
+            between: listeners::spreads(sums),
+            source: observed.source.clone(),
+            notes: observed.notes.clone(),
         }
     }
 
@@ -82,7 +102,20 @@ impl Findings {
 
 impl Report {
     pub(crate) fn run(self) -> Result<()> {
-        let findings = Findings::of(world::gather(self.world.config()?)?);
+        let observed = match &self.events {
+            Some(events) => files::gather(&files::Folders {
+                events,
+                tracks: self.tracks_dim.as_deref(),
+                listeners: self.listeners_dim.as_deref(),
+            })?,
+            None => world::gather(self.world.config()?)?,
+        };
+        let sums = Sums::of(&observed);
+        let findings = Findings::of(&observed, &sums);
+        if let Some(file) = &self.html {
+            fs::write(file, page::page(&findings, &page::charts(&sums, &observed)))
+                .map_err(|cause| Failure::usage(format!("cannot write {}: {cause}", file.display())))?;
+        }
         match self.json {
             true => println!("{}", json::json(&findings)),
             false => print!("{}", text::table(&findings)),

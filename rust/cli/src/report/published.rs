@@ -54,9 +54,6 @@ pub(crate) const CONCENTRATION: [(f64, [f64; 3]); 6] = [
 pub(crate) const RANK_SLOPES: [(usize, usize, f64); 3] =
     [(10, 1_000, -0.65), (100, 10_000, -0.85), (1_000, 100_000, -1.07)];
 
-/// Plays by day of the week, Monday first, over their mean [42]; which of the published buckets is Monday is not known.
-pub(crate) const WEEKDAYS: [f64; 7] = [1.09, 1.00, 0.89, 1.00, 1.02, 1.00, 1.01];
-
 /// Plays on half a track or more that one listener of Yambda made in 299 days, on average, and the distinct tracks in them
 /// [52]: 29,135,186 and 8,950,418 over 9,238 listeners.
 pub(crate) const REPEATS: (f64, f64, f64) = (299.0, 29_135_186.0 / 9_238.0, 8_950_418.0 / 9_238.0);

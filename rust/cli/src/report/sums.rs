@@ -197,6 +197,8 @@ pub(crate) struct Sums {
     pub(crate) returns: [Share; 3],
     /// Distinct tracks and playbacks after 10, 100 and 1,000 playbacks of half a track or more, added up over listeners.
     pub(crate) distinct_after: [(u64, u64); 3],
+    /// Playbacks of half a track or more on each day observed, and those of a track new to the listener.
+    pub(crate) half_by_day: Vec<(u64, u64)>,
     /// Listeners by part of the world.
     pub(crate) regions: Mix<{ Region::ALL.len() }>,
     /// Artists a listener heard in a week.
@@ -226,6 +228,7 @@ impl Sums {
             fractions: vec![0; 151],
             durations: vec![0; 1801],
             session_plays: vec![0; LONGEST + 1],
+            half_by_day: vec![(0, 0); observed.days().ceil() as usize],
             ..Self::default()
         };
         let mut buffers = Buffers::default();
@@ -258,11 +261,17 @@ impl Sums {
         if let Some(region) = events.last().and_then(|event| region(event.country)) {
             self.regions.0[region as usize] += 1;
         }
-        let half: Vec<&Event> = events.iter().filter(|e| e.is_playback() && e.fraction().is_some_and(|f| f >= 0.5)).collect();
+        let half: Vec<&Event> =
+            events.iter().filter(|e| e.is_playback() && e.fraction().is_some_and(|f| f >= 0.5)).collect();
         self.half_gaps.extend(half.windows(2).map(|pair| ((pair[1].time_us - pair[0].time_us) / 1_000_000) as u32));
         buffers.seen.clear();
         for (at, event) in half.iter().enumerate() {
-            buffers.seen.insert(event.track);
+            let new = buffers.seen.insert(event.track);
+            let day = ((event.time_us - observed.from_us) / DAY_US).max(0) as usize;
+            if let Some((plays, distinct)) = self.half_by_day.get_mut(day) {
+                *plays += 1;
+                *distinct += u64::from(new);
+            }
             for (sums, plays) in self.distinct_after.iter_mut().zip([10, 100, 1000]) {
                 if at + 1 == plays {
                     sums.0 += buffers.seen.len() as u64;
@@ -496,7 +505,9 @@ fn playlist(edits: &[Edit], observed: &Observed) -> Playlist {
             EventType::PlaylistAdd => playlist.length += 1,
             _ => playlist.length -= 1,
         }
-        if edit.kind != EventType::PlaylistCreate && window_us.is_none_or(|began| edit.time_us >= began + EDIT_WINDOW_US) {
+        if edit.kind != EventType::PlaylistCreate
+            && window_us.is_none_or(|began| edit.time_us >= began + EDIT_WINDOW_US)
+        {
             window_us = Some(edit.time_us);
             playlist.edit_windows += 1;
         }
@@ -537,4 +548,179 @@ pub(crate) fn counted_quantile(counts: &[u64], share: f64) -> Option<f64> {
         below += count;
     }
     None
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::report::events::Flags;
+
+    /// A playback that ended at a second, of a track of 100 s: `sk` a skip, anything else played to its end.
+    pub(crate) fn playback(user: i64, session: i64, at_s: i64, track: i64, ms_played: i32) -> Event {
+        let whole = ms_played >= 98_000;
+        Event {
+            user,
+            time_us: at_s * 1_000_000,
+            session,
+            track,
+            artist: track / 10,
+            ms_played,
+            duration_ms: 100_000,
+            order: 0,
+            zone_minutes: 60,
+            kind: if whole { EventType::Play } else { EventType::Skip },
+            context: Some(Context::Radio),
+            reason_start: Some(ReasonStart::TrackDone),
+            reason_end: Some(if whole { ReasonEnd::TrackDone } else { ReasonEnd::FwdBtn }),
+            platform: Some(Platform::Android),
+            country: *b"DE",
+            flags: Flags::new(Some(true), Some(true), Some(false)),
+        }
+    }
+
+    /// Events of some days from 1970 on.
+    pub(crate) fn observed(days: i64, events: Vec<Event>) -> Observed {
+        let mut observed = Observed { until_us: days * DAY_US, events, ..Observed::default() };
+        observed.sort();
+        observed
+    }
+
+    fn share(yes: u64, of: u64) -> Share {
+        Share { yes, of }
+    }
+
+    #[test]
+    fn skips_are_counted_by_when_they_were_made() {
+        // 4 s and 20 s are skips, 97 s one at the end; 98 s is whole, whatever the type says.
+        let plays = [4_000, 20_000, 97_000, 98_000, 101_000].map(|ms| playback(1, 1, 1000, 7, ms));
+        let sums = Sums::of(&observed(1, plays.to_vec()));
+        assert_eq!(sums.skipped, [share(1, 5), share(1, 5), share(2, 5), share(3, 5)]);
+        assert_eq!((sums.skip_seconds[4], sums.skip_seconds[20], sums.skip_seconds[97]), (1, 1, 1));
+        assert_eq!((sums.below_half, sums.to_the_end), (share(2, 5), share(2, 5)));
+        assert_eq!((sums.beyond_one, sums.at_one), (share(1, 5), share(1, 5)));
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_counted() {
+        let mut play = playback(1, 1, 1000, 7, 4_000);
+        (play.duration_ms, play.flags, play.context, play.zone_minutes) =
+            (0, Flags::default(), None, crate::report::events::NO_ZONE);
+        let sums = Sums::of(&observed(1, vec![play]));
+        assert_eq!(
+            (sums.plays, sums.skipped[3].of, sums.shuffle.of, sums.context.of(), sums.hours.of()),
+            (1, 0, 0, 0, 0)
+        );
+        assert_eq!(sums.bots.of, 0);
+    }
+
+    #[test]
+    fn a_long_mixed_session_is_cut_to_twenty_and_holds_both_kinds() {
+        let session = |session, plays: i64, skip: fn(i64) -> bool| {
+            (0..plays)
+                .map(move |at| playback(1, session, 1000 * session + at, at, if skip(at) { 1_000 } else { 99_000 }))
+        };
+        let events = session(1, 25, |at| at == 3)
+            .chain(session(2, 12, |_| true)) // Nothing but skips.
+            .chain(session(3, 9, |at| at == 3)) // Too short.
+            .chain(session(4, 25, |at| at == 22)) // The only skip is cut off.
+            .collect();
+        let sums = Sums::of(&observed(1, events));
+        assert_eq!((sums.long_mixed.sessions, sums.long_mixed.plays), (1, 20));
+        assert_eq!(sums.long_mixed.skipped_early, share(1, 20));
+        assert_eq!((sums.session_plays[25], sums.session_plays[12], sums.session_plays[9]), (2, 1, 1));
+        assert_eq!((sums.nearly_all_skipped, sums.nearly_none_skipped), (share(1, 3), share(2, 3)));
+    }
+
+    #[test]
+    fn a_skip_is_followed_within_its_session_only() {
+        let events = vec![
+            playback(1, 1, 100, 1, 1_000),
+            playback(1, 2, 150, 1, 99_000), // Another session in between.
+            playback(1, 1, 200, 2, 1_000),
+            playback(1, 1, 400, 3, 99_000),
+        ];
+        let sums = Sums::of(&observed(1, events));
+        assert_eq!(sums.skip_after, [share(0, 0), share(1, 2)]);
+        // fwdbtn ended the first two, and no playback was started by it.
+        let handovers = sums.handovers.map(|handover| (handover.both, handover.either));
+        assert_eq!(handovers, [(0, 2), (0, 2), (0, 0)]);
+        // 200 s less 1 s of play less 100 s; 400 s less 99 s less 200 s.
+        assert_eq!(sums.pauses.0, [0, 0, 2]);
+    }
+
+    #[test]
+    fn a_sitting_is_cut_by_a_gap_of_more_than_thirty_minutes() {
+        let events = [0, 1800, 3601, 90_000].map(|at| playback(1, at, at, 1, 60_000)).to_vec();
+        let sums = Sums::of(&observed(3, events));
+        let listener = sums.listeners[0];
+        assert_eq!((listener.sittings, listener.active_days, listener.plays), (3, 2, 4));
+        assert_eq!((listener.half_plays, listener.distinct_half), (4, 1));
+        assert_eq!(sums.half_gaps, [1800, 1801, 86_399]);
+        assert_eq!(sums.half_by_day, [(3, 1), (1, 0), (0, 0)]);
+    }
+
+    #[test]
+    fn the_hour_is_that_of_the_listeners_clock_when_the_play_began() {
+        // It ended at 00:00:30 UTC on a Thursday, and began half a minute before; the clock is an hour ahead.
+        let sums = Sums::of(&observed(1, vec![playback(1, 1, 30, 1, 60_000)]));
+        assert_eq!((sums.hours.0[0], sums.weekdays.0[3]), (1, 1));
+        let sums = Sums::of(&observed(1, vec![playback(1, 1, -3_600, 1, 60_000)]));
+        assert_eq!((sums.hours.0[23], sums.weekdays.0[2]), (1, 1));
+    }
+
+    #[test]
+    fn a_reaction_belongs_to_the_playback_it_was_made_in() {
+        let reaction = |kind, at_s, track| Event { kind, context: None, ..playback(1, 1, at_s, track, 0) };
+        let events = vec![
+            playback(1, 1, 1000, 1, 99_000),
+            reaction(EventType::Like, 950, 1),     // During it.
+            reaction(EventType::Dislike, 1100, 1), // Soon after.
+            reaction(EventType::Dislike, 2000, 1), // Long after.
+            reaction(EventType::Dislike, 950, 2),  // Of another track.
+        ];
+        let sums = Sums::of(&observed(1, events));
+        assert_eq!(sums.likes_by_context[Context::Radio.index()], share(1, 1));
+        assert_eq!(sums.dislike_follows_play, share(1, 3));
+    }
+
+    #[test]
+    fn a_playlist_grows_and_is_edited_in_windows_of_two_hours() {
+        use EventType::{PlaylistAdd, PlaylistCreate, PlaylistRemove};
+        let edit = |minutes: i64, kind| Edit { playlist: 1, time_us: minutes * 60_000_000, kind };
+        let edits = [
+            edit(0, PlaylistCreate),
+            edit(1, PlaylistAdd),
+            edit(120, PlaylistAdd), // 119 minutes after the first.
+            edit(121, PlaylistAdd), // 120 minutes after it: a new window.
+            edit(240, PlaylistRemove),
+            edit(241, PlaylistAdd),
+        ];
+        let made = playlist(&edits, &observed(10, Vec::new()));
+        assert_eq!(made, Playlist { length: 3, edit_windows: 3, age_us: Some(10 * DAY_US) });
+        assert_eq!(playlist(&edits[1..2], &observed(10, Vec::new())).age_us, None);
+    }
+
+    #[test]
+    fn a_return_counts_only_where_it_could_have_been_seen() {
+        let seen = |days: &[i64]| days.iter().map(|day| playback(1, *day, day * 86_400, 1, 99_000)).collect();
+        let sums = Sums::of(&observed(9, seen(&[0, 7])));
+        assert_eq!(sums.returns, [share(0, 1), share(1, 1), share(0, 0)]);
+    }
+
+    #[test]
+    fn mixes_are_compared_by_total_variation() {
+        assert_eq!(Mix([5, 5]).distance(&[0.5, 0.5]), Some(0.0));
+        assert_eq!(Mix([10, 0]).distance(&[0.0, 1.0]), Some(1.0));
+        assert_eq!(Mix([6, 4]).distance(&[1.0, 1.0]).map(|d| (d * 1e9).round()), Some(1e8));
+        assert_eq!(Mix([0, 0]).distance(&[0.5, 0.5]), None);
+    }
+
+    #[test]
+    fn quantiles_lie_between_the_nearest() {
+        let values = sorted([4u32, 1, 3, 2]);
+        assert_eq!([0.0, 0.5, 1.0].map(|share| quantile(&values, share)), [Some(1.0), Some(2.5), Some(4.0)]);
+        assert_eq!(quantile(&[], 0.5), None);
+        assert_eq!(counted_quantile(&[0, 2, 0, 2], 0.5), Some(2.0));
+        assert_eq!(counted_quantile(&[0, 0], 0.5), None);
+    }
 }

@@ -347,3 +347,112 @@ fn playlists(sums: &Sums, observed: &Observed, parts: &mut Vec<Part>) {
     let what = "sittings a playlist was edited in: median";
     parts.push(part("T18", "61", what, goal(10.0), measured(&windows, 0.5)));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::{
+        events::Event,
+        figure::Verdict,
+        sums::tests::{observed, playback},
+    };
+
+    fn find<'a>(parts: &'a [Part], target: &str, what: &str) -> &'a Part {
+        parts.iter().find(|part| part.target == target && part.what.contains(what)).unwrap()
+    }
+
+    fn measured(events: Vec<Event>, days: i64, target: &str, what: &str) -> f64 {
+        let observed = observed(days, events);
+        find(&parts(&Sums::of(&observed), &observed), target, what).measured.value().unwrap()
+    }
+
+    #[test]
+    fn every_target_has_its_parts_and_an_empty_source_passes_none() {
+        let observed = observed(1, Vec::new());
+        let parts = parts(&Sums::of(&observed), &observed);
+        for number in 1..=18 {
+            assert!(parts.iter().any(|part| part.target == format!("T{number}")), "T{number}");
+        }
+        for part in &parts {
+            assert_eq!(part.verdict(), Verdict::NotMeasured, "{part:?}");
+        }
+    }
+
+    #[test]
+    fn concentration_of_hand_made_counts() {
+        assert_eq!(gini(&[1, 1, 1, 1]), 0.0);
+        assert_eq!(gini(&[4, 0, 0, 0]), 0.75);
+        // (2 * (1*1 + 2*3)) / (2 * 4) - 3/2
+        assert_eq!(gini(&[3, 1]), 0.25);
+        assert_eq!(top(&[6, 3, 1], 1), 0.6);
+        assert_eq!(top(&[6, 3, 1], 9), 1.0);
+        let power: Vec<u64> = (1..=1000).map(|rank| (1e9 / rank as f64) as u64).collect();
+        assert!((slope(&power, 10, 1000) + 1.0).abs() < 1e-3);
+    }
+
+    #[test]
+    fn hand_made_listening_gives_the_figures_computed_by_hand() {
+        // 40 listeners, each on one of 4 days: 5 plays in one sitting, of tracks 1 1 2 2 3, three minutes apart; the third a skip.
+        let plays = |user: i64| {
+            [1, 1, 2, 2, 3].into_iter().enumerate().map(move |(at, track)| {
+                let ms = if at == 2 { 2_000 } else { 99_000 };
+                playback(user, user, 40_000 + 180 * at as i64, track, ms)
+            })
+        };
+        let events = || (0..40).flat_map(plays).collect::<Vec<_>>();
+        for (target, what, wanted) in [
+            ("T1", "within 5 s", 0.2),
+            ("T1", "before the end", 0.2),
+            ("T2", "to the end", 0.8),
+            ("T5", "trackdone, of what is either", 0.75), // Three of the four handovers.
+            ("T6", "context", 1.0 - published::ALGORITHMIC), // All radio.
+            ("T7", "shuffle", 1.0),
+            ("T7", "premium listeners", 1.0),
+            ("T9", "plays a sitting", 5.0),
+            ("T9", "sittings a listener's", 1.0),
+            ("T9", "median seconds", 180.0), // 180, 360, 180
+            ("T10", "p90 over the median", 1.0),
+            ("T11", "mean", 0.25),
+            ("T12", "total variation", 1.0 - published::HOURS[12] / published::HOURS.iter().sum::<f64>()),
+            ("T13", "played once", 0.0),
+            ("T16", "repeat", 0.25), // Four plays of half or more: 1 1 2 3.
+            ("T17", "likes", 0.0),
+        ] {
+            let value = measured(events(), 4, target, what);
+            assert!((value - wanted).abs() < 1e-9, "{target} {what}: {value}, not {wanted}");
+        }
+    }
+
+    #[test]
+    fn sessions_end_as_often_as_counted() {
+        // 60 sessions: of 10, 19 and 20 plays, twenty each.
+        let session = |id: i64, plays: i64| (0..plays).map(move |at| playback(id, id, at * 100, at, 99_000));
+        let events: Vec<Event> = (0..60).flat_map(|id| session(id, [10, 19, 20][(id % 3) as usize])).collect();
+        let reach = measured(events.clone(), 1, "T8", "reach 20");
+        assert!((reach - 1.0 / 3.0).abs() < 1e-9);
+        // 20 of 40 over 20 of 60.
+        assert!((measured(events, 1, "T8", "hazard") - 1.5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn playlists_are_measured_when_they_are_old_enough() {
+        use super::super::{events::Edit, sums::Sums};
+        use downbeat_model::EventType::{PlaylistAdd, PlaylistCreate};
+        let mut world = observed(300, Vec::new());
+        // 40 playlists of 49 tracks, ten sittings, made on the first day; 40 of six, made late.
+        for playlist in 0..80 {
+            let first = if playlist < 40 { 0 } else { 200 * DAY_US };
+            world.edits.push(Edit { playlist, time_us: first, kind: PlaylistCreate });
+            for add in 0..if playlist < 40 { 49 } else { 6 } {
+                world.edits.push(Edit { playlist, time_us: first + (add % 10) * DAY_US + add, kind: PlaylistAdd });
+            }
+        }
+        world.sort();
+        let old = parts(&Sums::of(&world), &world);
+        assert_eq!(find(&old, "T18", "tracks in a playlist: median").measured, Measured::Value { value: 49.0, n: 40 });
+        assert_eq!(find(&old, "T18", "sittings").measured, Measured::Value { value: 10.0, n: 40 });
+        world.until_us = 199 * DAY_US;
+        let young = parts(&Sums::of(&world), &world);
+        assert_eq!(find(&young, "T18", "sittings").measured, Measured::Not("199 days; needs 200".to_owned()));
+    }
+}

@@ -55,17 +55,6 @@ fn write_table(out: &mut String, findings: &Findings) -> std::fmt::Result {
             Measured::Not(why) => writeln!(out, "{:>9} {tolerance:>15}  {:<12} {why}", "-", part.verdict())?,
         }
     }
-    writeln!(
-        out,
-        "\n{} hold, {} miss, {} not measured",
-        findings.count(Verdict::Holds),
-        findings.count(Verdict::Misses),
-        findings.count(Verdict::NotMeasured)
-    )?;
-    let missed: Vec<&str> = missed(findings);
-    if !missed.is_empty() {
-        writeln!(out, "targets that miss: {}", missed.join(" "))?;
-    }
     let width = findings.further.iter().map(|figure| figure.what.chars().count()).max().unwrap_or(0);
     let mut last = "";
     for figure in &findings.further {
@@ -92,6 +81,17 @@ fn write_table(out: &mut String, findings: &Findings) -> std::fmt::Result {
             }
             Err(why) => writeln!(out, "not measured: {why}")?,
         }
+    }
+    writeln!(
+        out,
+        "\n{} hold, {} miss, {} not measured",
+        findings.count(Verdict::Holds),
+        findings.count(Verdict::Misses),
+        findings.count(Verdict::NotMeasured)
+    )?;
+    let missed: Vec<&str> = missed(findings);
+    if !missed.is_empty() {
+        writeln!(out, "targets that miss: {}", missed.join(" "))?;
     }
     Ok(())
 }

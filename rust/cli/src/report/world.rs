@@ -90,9 +90,9 @@ fn read(world: &World, pieces: &[(u32, Range<u64>)], zones: &Zones, rows: u64) -
     let schema = Stream::Truth.schema();
     let columns: Vec<usize> = TYPED.iter().filter_map(|name| schema.index_of(name).ok()).collect();
     let bar = ProgressBar::new(rows);
-    if let Ok(style) = ProgressStyle::with_template(
-        "{bar:30} {percent:>3}%  {human_pos} of {human_len} rows  {per_sec}  {eta} left",
-    ) {
+    if let Ok(style) =
+        ProgressStyle::with_template("{bar:30} {percent:>3}%  {human_pos} of {human_len} rows  {per_sec}  {eta} left")
+    {
         bar.set_style(style);
     }
     let next = AtomicUsize::new(0);
@@ -175,7 +175,11 @@ fn released(world: &World, observed: &Observed) -> Result<HashMap<i64, i32>> {
 
 /// The release days in a batch of the `tracks` dimension.
 pub(crate) fn released_of(batch: &RecordBatch) -> Result<Vec<(i64, i32)>, String> {
-    use arrow::{array::AsArray, compute::cast, datatypes::{DataType, Date32Type}};
+    use arrow::{
+        array::AsArray,
+        compute::cast,
+        datatypes::{DataType, Date32Type},
+    };
     let (Some(tracks), Some(dates)) = (integers(batch, "track_id")?, batch.column_by_name("release_date")) else {
         return Err("the columns 'track_id' and 'release_date' are needed".to_owned());
     };
