@@ -230,9 +230,7 @@ impl<'a> Rows<'a> {
                     },
                 )
             }
-            column::USER_ID => {
-                self.text(19, column, |_, session, out| out.push_block(&session.user_text), as_it_is)
-            }
+            column::USER_ID => self.text(19, column, |_, session, out| out.push_block(&session.user_text), as_it_is),
             column::SESSION_ID => {
                 self.text(16, column, |_, session, out| out.push_bytes(&text::hex(session.session_id), 16), as_it_is)
             }

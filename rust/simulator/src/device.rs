@@ -177,7 +177,8 @@ mod tests {
     use super::*;
 
     fn name(device: usize, date: &str, lag_days: i64) -> String {
-        let day = date.parse::<chrono::NaiveDate>().unwrap().signed_duration_since(chrono::NaiveDate::default()).num_days();
+        let day =
+            date.parse::<chrono::NaiveDate>().unwrap().signed_duration_since(chrono::NaiveDate::default()).num_days();
         String::from_utf8(DEVICES[device].name(day, lag_days).text().to_vec()).unwrap()
     }
 

@@ -146,7 +146,8 @@ impl FaultModel {
             match step {
                 Step::Quarantine => {
                     let which = unit(mix(draws ^ 1)) * rate;
-                    let fault = self.quarantine.iter().find(|fault| which < fault.1).map_or(Fault::MissingField, |f| f.0);
+                    let fault =
+                        self.quarantine.iter().find(|fault| which < fault.1).map_or(Fault::MissingField, |f| f.0);
                     if fault != Fault::BadDuration || is_playback(event_type) {
                         faults.insert(fault);
                     }

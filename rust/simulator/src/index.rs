@@ -40,7 +40,8 @@ pub(crate) fn read(fingerprint: &str, partitions: usize, index: &[u8]) -> Result
     if u64::from_le_bytes(*sum) != hash(&index[..index.len() - sum.len()]) {
         return Err(broken());
     }
-    let mut rest = body.strip_prefix(fingerprint.as_bytes()).ok_or(Error::Index { reason: "it is of another world" })?;
+    let mut rest =
+        body.strip_prefix(fingerprint.as_bytes()).ok_or(Error::Index { reason: "it is of another world" })?;
     let mut counts = Vec::with_capacity(partitions);
     for _ in 0..partitions {
         let mut list = || {

@@ -188,7 +188,8 @@ impl PartitionLog {
 
     /// Takes counts that were kept, if they reach further than what is known.
     pub(crate) fn restore(&self, until: Vec<u64>, pending: Vec<u64>) -> Result<(), &'static str> {
-        if pending.len() as i64 != self.cut.tail() || until.len() as i64 > self.cut.last_bucket() || !until.is_sorted() {
+        if pending.len() as i64 != self.cut.tail() || until.len() as i64 > self.cut.last_bucket() || !until.is_sorted()
+        {
             return Err("it is broken");
         }
         let mut index = lock(&self.index);
@@ -283,9 +284,11 @@ impl PartitionLog {
             loop {
                 let (at, rows) = (cursor.next, cursor.advance(self));
                 moving.next.store(cursor.next, Ordering::Relaxed);
-                let kept = lock(&self.buckets).keep(at, rows);
-                if at == bucket {
-                    return kept;
+                if at >= moving.whole_from {
+                    let kept = lock(&self.buckets).keep(at, rows);
+                    if at == bucket {
+                        return kept;
+                    }
                 }
             }
         }
@@ -301,7 +304,9 @@ impl PartitionLog {
         let mut cursors = lock(&self.cursors);
         let reachable = bucket - self.cut.tail()..=bucket;
         let best = (0..cursors.len())
-            .filter(|&n| reachable.contains(&cursors[n].next.load(Ordering::Relaxed)))
+            .filter(|&n| {
+                bucket >= cursors[n].whole_from && reachable.contains(&cursors[n].next.load(Ordering::Relaxed))
+            })
             .max_by_key(|&n| cursors[n].next.load(Ordering::Relaxed));
         let found = match best {
             Some(n) => cursors.remove(n),
@@ -309,7 +314,11 @@ impl PartitionLog {
         };
         let moving = found.unwrap_or_else(|| {
             let next = (bucket - self.cut.tail()).max(0);
-            Arc::new(Moving { next: AtomicI64::new(next), cursor: Mutex::new(Cursor::new(self.cut, next)) })
+            Arc::new(Moving {
+                whole_from: if next == 0 { 0 } else { bucket },
+                next: AtomicI64::new(next),
+                cursor: Mutex::new(Cursor::new(self.cut, next)),
+            })
         });
         cursors.push_back(Arc::clone(&moving));
         if cursors.len() > most {
@@ -330,6 +339,8 @@ impl PartitionLog {
 /// A cursor that several readers may want.
 #[derive(Debug)]
 struct Moving {
+    /// The buckets before it lack rows of sessions that entered before the cursor began.
+    whole_from: i64,
     /// The bucket the cursor makes next, to be known without waiting for it.
     next: AtomicI64,
     cursor: Mutex<Cursor>,
@@ -373,7 +384,8 @@ impl Cursor {
         }
         self.players.push_back(Vec::new());
         self.next += 1;
-        let Bucket { rows, sessions } = self.rows.pop_front().unwrap_or(Bucket { rows: Vec::new(), sessions: Vec::new() });
+        let Bucket { rows, sessions } =
+            self.rows.pop_front().unwrap_or(Bucket { rows: Vec::new(), sessions: Vec::new() });
         self.rows.push_back(Bucket { rows: Vec::new(), sessions: Vec::new() });
         Bucket { rows: sorted(rows, first_us, &mut self.order), sessions }
     }

@@ -271,8 +271,11 @@ impl Player {
     /// begins at the earliest; `None` when the session is over.
     pub(crate) fn play(&mut self, model: &Model, until_us: i64, out: &mut Vec<Row>) -> Option<i64> {
         // What happened without a network arrives afterwards, all of it.
-        let until_ms =
-            if self.enters_us > self.time_ms * 1000 + 999_999 { i64::MAX } else { until_us.saturating_add(999).div_euclid(1000) };
+        let until_ms = if self.enters_us > self.time_ms * 1000 + 999_999 {
+            i64::MAX
+        } else {
+            until_us.saturating_add(999).div_euclid(1000)
+        };
         let (listener, day, _) = of_session(self.session);
         if self.events == 0 && !self.bot {
             self.sit(model, listener, day, out);
@@ -380,7 +383,9 @@ impl Player {
         if v < f64::from(self.hit_share) {
             return self.hit;
         }
-        if v > 0.88 && let Some(track) = model.catalogue.new_release(more, day) {
+        if v > 0.88
+            && let Some(track) = model.catalogue.new_release(more, day)
+        {
             return track;
         }
         match context {
@@ -526,8 +531,7 @@ impl Player {
         let key = self.session << EVENT_BITS | u64::from(self.events);
         self.events += 1;
         let bits = model.seed.draw(Purpose::Event, key);
-        let faults =
-            if self.wrong_clock { Faults::WRONG_CLOCK } else { model.faults.faults(bits, key, event_type) };
+        let faults = if self.wrong_clock { Faults::WRONG_CLOCK } else { model.faults.faults(bits, key, event_type) };
         let bits = mix(bits);
         let last_us = self.enters_us + SPAN_US - 1;
         let offline = time_ms * 1000 < self.online_us;

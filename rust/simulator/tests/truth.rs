@@ -169,10 +169,13 @@ fn without_noise(text: &str) -> String {
 /// Whether a text is an id as clients write it.
 fn is_id(column: &str, text: &str) -> bool {
     match column {
-        "event_id" => text.len() == 36 && text.bytes().enumerate().all(|(at, byte)| match at {
-            8 | 13 | 18 | 23 => byte == b'-',
-            _ => byte.is_ascii_hexdigit(),
-        }),
+        "event_id" => {
+            text.len() == 36
+                && text.bytes().enumerate().all(|(at, byte)| match at {
+                    8 | 13 | 18 | 23 => byte == b'-',
+                    _ => byte.is_ascii_hexdigit(),
+                })
+        }
         "user_id" => text.parse::<u64>().is_ok(),
         "session_id" => text.len() == 16 && u64::from_str_radix(text, 16).is_ok(),
         "track_uri" => ids::parse_track_uri(text).is_some(),
@@ -198,7 +201,10 @@ fn explain(raw: &Table, truth: &Table, row: usize) {
     assert_eq!(has(Fault::Duplicate), truth.number("duplicate_of", row).is_some());
     assert!(faults.iter().filter(|fault| fault.outcome() == Outcome::Quarantine).count() <= 1, "{faults:?}");
     // What the catalogue does not have.
-    assert_eq!(has(Fault::OrphanTrack), truth.number("track_id", row).is_some() && truth.number("artist_id", row).is_none());
+    assert_eq!(
+        has(Fault::OrphanTrack),
+        truth.number("track_id", row).is_some() && truth.number("artist_id", row).is_none()
+    );
 
     // Texts: whatever differs must be one of the labelled faults, each of which shows once.
     let mut unexplained: HashSet<Fault> = faults.iter().copied().collect();
@@ -217,13 +223,18 @@ fn explain(raw: &Table, truth: &Table, row: usize) {
             continue;
         }
         let fault = match (column, found) {
-            ("event_id" | "user_id" | "session_id" | "track_uri" | "playlist_uri", Some(found)) if has(Fault::BadId) => {
+            ("event_id" | "user_id" | "session_id" | "track_uri" | "playlist_uri", Some(found))
+                if has(Fault::BadId) =>
+            {
                 assert!(!is_id(column, found), "{found}");
                 Fault::BadId
             }
             ("ts", Some(found)) if has(Fault::ClockSkew) => {
                 let said_us = DateTime::parse_from_rfc3339(found).unwrap().timestamp_micros();
-                assert!(found.ends_with('Z') && !(arrived_us - MAX_BEHIND_US..=arrived_us + MAX_AHEAD_US).contains(&said_us));
+                assert!(
+                    found.ends_with('Z')
+                        && !(arrived_us - MAX_BEHIND_US..=arrived_us + MAX_AHEAD_US).contains(&said_us)
+                );
                 Fault::ClockSkew
             }
             (_, None | Some("" | " ")) => Fault::MissingField,
@@ -269,7 +280,10 @@ fn explain(raw: &Table, truth: &Table, row: usize) {
     }
     if unexplained.remove(&Fault::Garbage) {
         // Several, one of which at least no rule overlooks.
-        assert!(torn.len() >= 2 && torn.iter().any(|column| matches!(*column, "event_type" | "ts" | "user_id" | "session_id")));
+        assert!(
+            torn.len() >= 2
+                && torn.iter().any(|column| matches!(*column, "event_type" | "ts" | "user_id" | "session_id"))
+        );
     }
     assert!(unexplained.is_empty(), "row {row}: labelled {faults:?}, but nothing shows {unexplained:?}");
 
