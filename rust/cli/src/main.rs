@@ -22,6 +22,10 @@ use std::{io::IsTerminal, process::ExitCode};
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
+/// Columns of megabytes are given back and taken again with each batch, and the system's allocator returns them each time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Realistic music-listening events, served over Arrow Flight or written to files, with the truth about every fault.
 #[derive(Debug, Parser)]
 #[command(name = "downbeat", version, max_term_width = 120)]

@@ -10,6 +10,10 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use downbeat_model::Stream;
 use downbeat_simulator::{World, WorldConfig};
 
+/// As the command has it: columns of megabytes are given back and taken again with each batch.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const BATCH_ROWS: usize = 8192;
 
 fn generate(criterion: &mut Criterion) {

@@ -284,7 +284,7 @@ impl PartitionLog {
             loop {
                 let (at, rows) = (cursor.next, cursor.advance(self));
                 moving.next.store(cursor.next, Ordering::Relaxed);
-                if at >= moving.whole_from {
+                if at >= cursor.whole_from {
                     let kept = lock(&self.buckets).keep(at, rows);
                     if at == bucket {
                         return kept;
@@ -317,7 +317,7 @@ impl PartitionLog {
             Arc::new(Moving {
                 whole_from: if next == 0 { 0 } else { bucket },
                 next: AtomicI64::new(next),
-                cursor: Mutex::new(Cursor::new(self.cut, next)),
+                cursor: Mutex::new(Cursor::new(self.cut, next, bucket)),
             })
         });
         cursors.push_back(Arc::clone(&moving));
@@ -350,6 +350,8 @@ struct Moving {
 #[derive(Debug)]
 struct Cursor {
     next: i64,
+    /// Of the buckets before this one nothing is kept.
+    whole_from: i64,
     /// By the bucket in which a session goes on, and a row arrives; the first is `next`.
     players: VecDeque<Vec<Player>>,
     rows: VecDeque<Bucket>,
@@ -359,10 +361,11 @@ struct Cursor {
 }
 
 impl Cursor {
-    fn new(cut: Cut, next: i64) -> Self {
+    fn new(cut: Cut, next: i64, bucket: i64) -> Self {
         let ahead = cut.tail() as usize + 1;
         Self {
             next,
+            whole_from: if next == 0 { 0 } else { bucket },
             players: (0..ahead).map(|_| Vec::new()).collect(),
             rows: (0..ahead).map(|_| Bucket { rows: Vec::new(), sessions: Vec::new() }).collect(),
             played: Vec::new(),
@@ -370,12 +373,13 @@ impl Cursor {
         }
     }
 
-    /// Makes the next bucket.
+    /// Makes the next bucket; an empty one before those that are whole.
     fn advance(&mut self, log: &PartitionLog) -> Bucket {
         let (model, cut) = (&log.model, log.cut);
         let first_us = model.start_us + self.next * cut.bucket_us;
         let plan = log.plan(self.next / cut.plan_buckets);
         let entered = plan.entries((self.next % cut.plan_buckets) as usize);
+        self.next += 1;
         for player in self.players.pop_front().unwrap_or_default() {
             self.play(model, cut, first_us, player);
         }
@@ -383,7 +387,6 @@ impl Cursor {
             self.play(model, cut, first_us, Player::new(model, entry));
         }
         self.players.push_back(Vec::new());
-        self.next += 1;
         let Bucket { rows, sessions } =
             self.rows.pop_front().unwrap_or(Bucket { rows: Vec::new(), sessions: Vec::new() });
         self.rows.push_back(Bucket { rows: Vec::new(), sessions: Vec::new() });
@@ -393,10 +396,15 @@ impl Cursor {
     /// Plays a session to the end of the bucket that begins at `first_us`; its players have left the queue, its rows not yet.
     fn play(&mut self, model: &Model, cut: Cut, first_us: i64, mut player: Player) {
         let goes_on_us = player.play(model, first_us + cut.bucket_us, &mut self.played);
+        // `next` was moved on already.
+        let unwanted = (self.whole_from - (self.next - 1)).max(0) as usize;
         // Nearly all rows of one piece are in one bucket or two.
         let mut last = (usize::MAX, 0);
         for row in self.played.drain(..) {
             let ahead = ((row.arrived_us - first_us) / cut.bucket_us) as usize;
+            if ahead < unwanted {
+                continue;
+            }
             let bucket = &mut self.rows[ahead];
             if ahead != last.0 {
                 // Another piece of the session may be there from before; once more does no harm.

@@ -138,9 +138,7 @@ impl<const N: usize> Block<N> {
 /// A column of text that is being written.
 #[derive(Debug)]
 pub(crate) struct TextColumn {
-    /// Longer than what is written, so that a block may be copied as a whole.
     values: Vec<u8>,
-    len: usize,
     offsets: Vec<i32>,
     validity: Validity,
 }
@@ -149,29 +147,23 @@ impl TextColumn {
     pub(crate) fn new(rows: usize, bytes_per_row: usize) -> Self {
         let mut offsets = Vec::with_capacity(rows + 1);
         offsets.push(0);
-        Self { values: vec![0; rows * bytes_per_row + 64], len: 0, offsets, validity: Validity::new(rows) }
-    }
-
-    /// Room for `more` bytes after what is written.
-    #[inline]
-    fn reserve(&mut self, more: usize) {
-        if self.len + more > self.values.len() {
-            self.values.resize((self.len + more).max(self.values.len() * 3 / 2), 0);
-        }
+        // And room for a block that is longer than its text.
+        Self { values: Vec::with_capacity(rows * bytes_per_row + 64), offsets, validity: Validity::new(rows) }
     }
 
     #[inline]
     fn end(&mut self, valid: bool) {
         self.validity.push(valid, self.offsets.len() - 1);
-        self.offsets.push(self.len as i32);
+        self.offsets.push(self.values.len() as i32);
     }
 
     /// Adds a value: the first `len` of `bytes`, which must be UTF-8.
     #[inline]
     pub(crate) fn push_bytes<const N: usize>(&mut self, bytes: &[u8; N], len: usize) {
-        self.reserve(N);
-        self.values[self.len..self.len + N].copy_from_slice(bytes);
-        self.len += len;
+        let end = self.values.len() + len;
+        // So many bytes as the compiler knows are copied without a call.
+        self.values.extend_from_slice(bytes);
+        self.values.truncate(end);
         self.end(true);
     }
 
@@ -182,18 +174,13 @@ impl TextColumn {
 
     /// Adds a value: what `write` appends, which must be UTF-8.
     pub(crate) fn write(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        self.values.truncate(self.len);
         write(&mut self.values);
-        self.len = self.values.len();
-        self.values.resize(self.values.capacity(), 0);
         self.end(true);
     }
 
     #[inline]
     pub(crate) fn push(&mut self, text: &str) {
-        self.reserve(text.len());
-        self.values[self.len..self.len + text.len()].copy_from_slice(text.as_bytes());
-        self.len += text.len();
+        self.values.extend_from_slice(text.as_bytes());
         self.end(true);
     }
 
@@ -213,20 +200,19 @@ impl TextColumn {
     /// The last value; empty if there is none, or it is null.
     pub(crate) fn last(&self) -> &[u8] {
         let from = self.offsets.iter().rev().nth(1).map_or(0, |&from| from as usize);
-        &self.values[from..self.len]
+        &self.values[from..]
     }
 
     /// The column.
     ///
     /// # Errors
     /// If the bytes are not UTF-8, or more than 2 GiB.
-    pub(crate) fn finish(mut self) -> Result<ArrayRef, ArrowError> {
-        if i32::try_from(self.len).is_err() {
+    pub(crate) fn finish(self) -> Result<ArrayRef, ArrowError> {
+        if i32::try_from(self.values.len()).is_err() {
             return Err(ArrowError::InvalidArgumentError(
                 "a text column of more than 2 GiB; ask for smaller batches".to_owned(),
             ));
         }
-        self.values.truncate(self.len);
         let offsets = OffsetBuffer::new(ScalarBuffer::from(self.offsets));
         Ok(Arc::new(StringArray::try_new(offsets, Buffer::from_vec(self.values), self.validity.finish())?))
     }
