@@ -23,7 +23,10 @@ RESULTS = ROOT / "benchmarks" / "results"
 PYTHON = ".venv/bin/python"
 
 PARTS = {
-    "generator": ["cargo", "bench", "-q", "--locked", "-p", "downbeat-simulator"],
+    "generator": [
+        *("cargo", "run", "-q", "--release", "--locked"),
+        *("--manifest-path", "benchmarks/generator/Cargo.toml", "--target-dir", "target"),
+    ],
     "kernels": ["cargo", "bench", "-q", "--locked", "-p", "downbeat-kernels"],
     "flight": ["cargo", "bench", "-q", "--locked", "-p", "downbeat-flight"],
     "spark": [PYTHON, "benchmarks/spark.py"],
