@@ -11,7 +11,8 @@ mod source;
 use std::{env, error::Error, io::IsTerminal as _, process::ExitCode, thread, time::Duration};
 
 use downbeat_model::Stream;
-use measure::{Rate, Spread, rates};
+use downbeat_simulator::WorldConfig;
+use measure::{Pair, Rate, Spread, Step, pairs, rates};
 use source::Ours;
 
 /// The same for all three generators, and what is commonly deployed: Nexmark's events are made of little strings.
@@ -25,7 +26,13 @@ const BATCH_ROWS: usize = 8192;
 
 const REPEATS: usize = 5;
 
-const SECTIONS: [(&str, fn() -> Result<()>); 5] = [
+/// Listeners where whole days are read: a day of theirs takes a fraction of a second, and is as mixed as any.
+const DAY_LISTENERS: u64 = 50_000;
+
+/// Measures and prints.
+type Section = fn() -> Result<()>;
+
+const SECTIONS: [(&str, Section); 5] = [
     ("compare", compare),
     ("projection", projection),
     ("stages", stages),
@@ -80,7 +87,7 @@ fn all_columns() -> Vec<usize> {
 
 /// Ours against others, one thread and all cores.
 fn compare() -> Result<()> {
-    let ours = Ours::new(cores())?;
+    let ours = Ours::new(WorldConfig::default().listeners, cores())?;
     println!("compare: {REPEATS} repeats of 1 s each, in turn; batches of {BATCH_ROWS} rows; mimalloc");
     println!("  downbeat  every column of the events into Arrow, {}", ours.describe());
     println!("  tpchgen   lineitem into Arrow (tpchgen-arrow {}), scale factor 10", source::TPCHGEN_VERSION);
@@ -88,7 +95,7 @@ fn compare() -> Result<()> {
     println!();
     println!(
         "{:<10} {:>7} {:>26} {:>26} {:>10} {:>14} {:>10}",
-        "", "threads", "million rows/s min/med/max", "MB/s min/med/max", "bytes/row", "ns/row, thread", "cores busy"
+        "", "threads", "million rows/s min/med/max", "MB/s min/med/max", "bytes/row", "CPU ns/row", "cores busy"
     );
     let mut ratios = Vec::new();
     for threads in if cores() == 1 { vec![1] } else { vec![1, cores()] } {
@@ -105,7 +112,7 @@ fn compare() -> Result<()> {
                 rows.text(1e-6, 2),
                 bytes.text(1e-6, 0),
                 bytes.median / rows.median,
-                threads as f64 * 1e9 / rows.median,
+                Spread::of(rates, |rate| rate.cpu_ns_row).median,
                 Spread::of(rates, |rate| rate.cores).median,
             );
         }
@@ -115,15 +122,36 @@ fn compare() -> Result<()> {
                     measured[0].1.iter().zip(theirs).map(|(ours, theirs)| value(ours) / value(theirs)).collect();
                 Spread::of(&pairs, |&ratio| ratio)
             };
-            ratios.push((name.to_owned(), threads, ratio(|rate| rate.rows_s), ratio(|rate| rate.bytes_s)));
+            ratios.push((
+                name.to_owned(),
+                threads,
+                [ratio(|rate| rate.rows_s), ratio(|rate| rate.bytes_s), ratio(|rate| 1.0 / rate.cpu_ns_row)],
+            ));
         }
     }
     println!();
-    println!("{:<22} {:>7} {:>26} {:>26}", "ours / theirs", "threads", "rows/s min/med/max", "bytes/s min/med/max");
-    for (name, threads, rows, bytes) in ratios {
-        println!("downbeat / {name:<11} {threads:>7} {:>26} {:>26}", rows.text(1.0, 2), bytes.text(1.0, 2));
+    println!(
+        "{:<22} {:>7} {:>24} {:>24} {:>24}",
+        "ours / theirs", "threads", "rows/s min/med/max", "bytes/s min/med/max", "rows/CPU s min/med/max"
+    );
+    for (name, threads, values) in ratios {
+        let [rows, bytes, cpu] = values.map(|spread| spread.text(1.0, 2));
+        println!("downbeat / {name:<11} {threads:>7} {rows:>24} {bytes:>24} {cpu:>24}");
     }
     Ok(())
+}
+
+/// Measures columns of a day in one thread, each set just after the first: processor time, for it is small differences that
+/// matter.
+fn day(sets: Vec<(String, Vec<usize>)>) -> Result<Vec<(String, Vec<Pair>)>> {
+    let ours = Ours::new(DAY_LISTENERS, 1)?;
+    println!(
+        "  one thread reads the {} rows of a day of {DAY_LISTENERS} listeners, {REPEATS} times; each line is compared with the first, read just before it; processor time",
+        ours.rows()
+    );
+    println!();
+    let mut works: Vec<(String, Step)> = sets.into_iter().map(|(name, columns)| (name, ours.day(&columns))).collect();
+    pairs(&mut works, REPEATS)
 }
 
 /// What asking for three columns costs, of asking for all.
@@ -134,53 +162,46 @@ fn projection() -> Result<()> {
         ["event_type", "user_id", "track_uri"],
         ["offset", "arrived_at", "event_type"],
     ];
-    println!("projection: one thread, {REPEATS} repeats of 0.5 s each, in turn");
-    let (ours, schema) = (Ours::new(1)?, Stream::Events.schema());
-    let mut makers = vec![("every column".to_owned(), ours.threads(1, &all_columns())?)];
+    println!("projection: what asking for three columns costs, of asking for all");
+    let schema = Stream::Events.schema();
+    let mut sets = vec![("every column".to_owned(), all_columns())];
     for names in WANTED {
         let columns = names.iter().map(|name| schema.index_of(name)).collect::<std::result::Result<Vec<_>, _>>()?;
-        makers.push((names.join(", "), ours.threads(1, &columns)?));
+        sets.push((names.join(", "), columns));
     }
-    let measured = rates(&mut makers, REPEATS, Duration::from_millis(500))?;
-    let ns = |rates: &[Rate]| Spread::of(rates, |rate| 1e9 / rate.rows_s);
-    let all = ns(&measured[0].1).median;
-    println!();
-    println!("{:<36} {:>24} {:>10}", "columns", "ns/event min/med/max", "of all");
-    for (name, rates) in &measured {
-        let spread = ns(rates);
-        println!("{name:<36} {:>24} {:>9.0}%", spread.text(1.0, 1), 100.0 * spread.median / all);
+    let measured = day(sets)?;
+    println!("{:<36} {:>24} {:>24}", "columns", "ns/event min/med/max", "% of all min/med/max");
+    for (name, pairs) in &measured {
+        let (ns, share) = (Spread::of(pairs, |pair| pair.own), Spread::of(pairs, |pair| pair.own / pair.first));
+        println!("{name:<36} {:>24} {:>24}", ns.text(1.0, 1), share.text(100.0, 0));
     }
     Ok(())
 }
 
 /// Where the time goes: the offset alone is playing and sorting the sessions; a column beside it adds what writing it costs.
 fn stages() -> Result<()> {
-    println!(
-        "stages: one thread, {REPEATS} repeats of 0.25 s each, in turn; a column's cost is that of offset and column, less offset's"
-    );
-    let (ours, schema) = (Ours::new(1)?, Stream::Events.schema());
+    println!("stages: a column's cost is that of the offset and the column, less that of the offset alone");
+    let schema = Stream::Events.schema();
     let offset = schema.index_of("offset")?;
-    let mut makers = vec![
-        ("offset alone: playing, sorting".to_owned(), ours.threads(1, &[offset])?),
-        ("every column".to_owned(), ours.threads(1, &all_columns())?),
-    ];
+    let mut sets =
+        vec![("offset alone: playing, sorting".to_owned(), vec![offset]), ("every column".to_owned(), all_columns())];
     for (column, field) in schema.fields().iter().enumerate().filter(|&(column, _)| column != offset) {
-        makers.push((field.name().to_owned(), ours.threads(1, &[offset, column])?));
+        sets.push((format!("  {}", field.name()), vec![offset, column]));
     }
-    let measured = rates(&mut makers, REPEATS, Duration::from_millis(250))?;
-    // The least disturbed repeat of each: differences of medians would be mostly noise.
-    let best = |rates: &[Rate]| Spread::of(rates, |rate| 1e9 / rate.rows_s).min;
-    let (played, all) = (best(&measured[0].1), best(&measured[1].1));
-    let mut columns: Vec<(&str, f64)> =
-        measured[2..].iter().map(|(name, rates)| (name.as_str(), best(rates) - played)).collect();
-    columns.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let written: f64 = columns.iter().map(|column| column.1).sum();
-    println!();
-    println!("{:<32} {:>10} {:>10}", "stage", "ns/event", "of all");
-    let line = |name: &str, ns: f64| println!("{name:<32} {ns:>10.1} {:>9.0}%", 100.0 * ns / all);
-    line(&measured[0].0, played);
-    columns.iter().for_each(|&(name, ns)| line(&format!("  {name}"), ns));
-    line("these added up", played + written);
-    line("every column, in one read", all);
+    let measured = day(sets)?;
+    let (played, all) = (Spread::of(&measured[0].1, |pair| pair.own), Spread::of(&measured[1].1, |pair| pair.own));
+    let mut columns: Vec<(&str, Spread)> = measured[2..]
+        .iter()
+        .map(|(name, pairs)| (name.as_str(), Spread::of(pairs, |pair| pair.own - pair.first)))
+        .collect();
+    columns.sort_by(|a, b| b.1.median.total_cmp(&a.1.median));
+    let written: f64 = columns.iter().map(|column| column.1.median).sum();
+    println!("{:<32} {:>24} {:>10}", "stage", "ns/event min/med/max", "of all");
+    let share = |ns: f64| format!("{:.0}%", 100.0 * ns / all.median);
+    let line = |name: &str, ns: &Spread| println!("{name:<32} {:>24} {:>10}", ns.text(1.0, 1), share(ns.median));
+    line(&measured[0].0, &played);
+    columns.iter().for_each(|(name, ns)| line(name, ns));
+    println!("{:<32} {:>24.1} {:>10}", "medians added up", played.median + written, share(played.median + written));
+    line("every column, in one read", &all);
     Ok(())
 }

@@ -1,11 +1,12 @@
 //! Repeated measurements in turn, and what they spread over.
 
 use std::{
-    fs,
     hint::black_box,
     thread,
     time::{Duration, Instant},
 };
+
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::{Result, progress};
 
@@ -16,7 +17,7 @@ pub struct Made {
     pub bytes: u64,
 }
 
-/// One thread of a generator: each call makes the next batch.
+/// One thread of a generator: each call makes the next batch, or does the whole of some work again.
 pub type Step = Box<dyn FnMut() -> Result<Made> + Send>;
 
 /// How fast a generator was in one repeat.
@@ -24,7 +25,9 @@ pub type Step = Box<dyn FnMut() -> Result<Made> + Send>;
 pub struct Rate {
     pub rows_s: f64,
     pub bytes_s: f64,
-    /// Processor time a second of wall clock: more than the threads asked for would be an unfair comparison.
+    /// Processor time of the threads asked for, which a busy machine does not stretch as it does the wall clock's.
+    pub cpu_ns_row: f64,
+    /// Processor time of the whole process a second of wall clock: more than the threads asked for would be unfair.
     pub cores: f64,
 }
 
@@ -71,39 +74,75 @@ pub fn rates<N: AsRef<str>>(
 
 /// Every step on a thread of its own, for at least `time`.
 fn rate(steps: &mut [Step], time: Duration) -> Result<Rate> {
-    let (began, cpu) = (Instant::now(), cpu_s()?);
-    let threads = thread::scope(|scope| -> Result<Vec<(Made, f64)>> {
-        let running: Vec<_> = steps.iter_mut().map(|step| scope.spawn(move || one(step, time))).collect();
+    let (began, cpu) = (Instant::now(), clock(ClockId::ProcessCPUTime));
+    let threads = thread::scope(|scope| -> Result<Vec<Ran>> {
+        let running: Vec<_> = steps.iter_mut().map(|step| scope.spawn(move || run(step, time))).collect();
         running.into_iter().map(|thread| thread.join().map_err(|_| "a thread of a generator panicked")?).collect()
     })?;
-    let cores = (cpu_s()? - cpu) / began.elapsed().as_secs_f64();
-    let sum = |value: fn(&Made) -> u64| threads.iter().map(|(made, s)| value(made) as f64 / s).sum::<f64>();
-    Ok(Rate { rows_s: sum(|made| made.rows), bytes_s: sum(|made| made.bytes), cores })
+    let cores = (clock(ClockId::ProcessCPUTime) - cpu).as_secs_f64() / began.elapsed().as_secs_f64();
+    let sum = |value: fn(&Ran) -> f64| threads.iter().map(value).sum::<f64>();
+    Ok(Rate {
+        rows_s: sum(|ran| ran.made.rows as f64 / ran.wall.as_secs_f64()),
+        bytes_s: sum(|ran| ran.made.bytes as f64 / ran.wall.as_secs_f64()),
+        cpu_ns_row: sum(|ran| ran.cpu.as_secs_f64() * 1e9) / sum(|ran| ran.made.rows as f64),
+        cores,
+    })
 }
 
-fn one(step: &mut Step, time: Duration) -> Result<(Made, f64)> {
-    let began = Instant::now();
+/// What one thread did.
+struct Ran {
+    made: Made,
+    wall: Duration,
+    cpu: Duration,
+}
+
+fn run(step: &mut Step, time: Duration) -> Result<Ran> {
+    let (began, cpu) = (Instant::now(), clock(ClockId::ThreadCPUTime));
     let mut made = Made::default();
     loop {
         let batch = black_box(step()?);
         made.rows += batch.rows;
         made.bytes += batch.bytes;
-        let elapsed = began.elapsed();
-        if elapsed >= time {
-            return Ok((made, elapsed.as_secs_f64()));
+        let wall = began.elapsed();
+        if wall >= time {
+            return Ok(Ran { made, wall, cpu: clock(ClockId::ThreadCPUTime) - cpu });
         }
     }
 }
 
-/// Processor time of this process so far.
-fn cpu_s() -> Result<f64> {
-    /// Clock ticks a second: 100 on every Linux that runs on a server.
-    const TICKS_S: f64 = 100.0;
-    let stat = fs::read_to_string("/proc/self/stat")?;
-    // The name, in brackets, may have spaces; user and system time are the 12th and 13th after it.
-    let (_, fields) = stat.rsplit_once(')').ok_or("/proc/self/stat has no name")?;
-    let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<f64>);
-    Ok(ticks.sum::<std::result::Result<f64, _>>()? / TICKS_S)
+/// Processor time so far.
+fn clock(of: ClockId) -> Duration {
+    let time = clock_gettime(of);
+    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32)
+}
+
+/// Processor time a row, in nanoseconds, of each of these works and of the first one just before it: every repeat does all of
+/// them, in turn. What it costs more is told better by such a pair than by two measurements a minute apart.
+pub fn pairs(works: &mut [(String, Step)], repeats: usize) -> Result<Vec<(String, Vec<Pair>)>> {
+    let mut all: Vec<_> = works.iter().map(|work| (work.0.clone(), Vec::new())).collect();
+    let cpu_ns_row = |work: &mut Step| -> Result<f64> {
+        let cpu = clock(ClockId::ThreadCPUTime);
+        let rows = black_box(work()?).rows;
+        Ok((clock(ClockId::ThreadCPUTime) - cpu).as_secs_f64() * 1e9 / rows as f64)
+    };
+    // The first time pays for memory that is used again later.
+    cpu_ns_row(&mut works[0].1)?;
+    for repeat in 1..=repeats {
+        for i in 0..works.len() {
+            progress(&format!("repeat {repeat} of {repeats}: {}", works[i].0));
+            let first = cpu_ns_row(&mut works[0].1)?;
+            all[i].1.push(Pair { first, own: cpu_ns_row(&mut works[i].1)? });
+        }
+    }
+    progress("");
+    Ok(all)
+}
+
+/// Nanoseconds a row of a work, and of the first one just before it.
+#[derive(Debug, Clone, Copy)]
+pub struct Pair {
+    pub first: f64,
+    pub own: f64,
 }
 
 /// The duration below which a share of them are; they must be sorted.

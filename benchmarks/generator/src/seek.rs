@@ -99,6 +99,6 @@ impl Chance {
         let mut x = self.0;
         x = (x ^ x >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         x = (x ^ x >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (u128::from(x ^ x >> 31) * u128::from(bound) >> 64) as u64
+        ((u128::from(x ^ x >> 31) * u128::from(bound)) >> 64) as u64
     }
 }

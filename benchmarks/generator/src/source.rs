@@ -24,7 +24,8 @@ pub const NEXMARK_VERSION: &str = "0.2.0";
 
 const HOUR_US: i64 = 3_600_000_000;
 
-/// Our events: one day of a log whose index is warm, read again and again.
+/// Our events: one day of a log whose index is warm, read again and again. It is much more than a log keeps in memory, so
+/// that every row is made anew.
 #[derive(Debug)]
 pub struct Ours {
     world: World,
@@ -34,8 +35,8 @@ pub struct Ours {
 
 impl Ours {
     /// A world that has a partition for each thread.
-    pub fn new(partitions: usize) -> Result<Self> {
-        let world = World::new(WorldConfig { partitions: partitions as u32, ..WorldConfig::default() })?;
+    pub fn new(listeners: u64, partitions: usize) -> Result<Self> {
+        let world = World::new(WorldConfig { listeners, partitions: partitions as u32, ..WorldConfig::default() })?;
         // The third day: nobody listened before the first.
         let at = |partition, hour: i64| world.offset_at(partition, world.config().start_us() + hour * HOUR_US);
         let days = (0..world.partitions())
@@ -48,6 +49,25 @@ impl Ours {
         let config = self.world.config();
         let faults = if config.faults == WorldConfig::default().faults { "default" } else { "other" };
         format!("{} listeners, {} tracks, {faults} faults, index warm", config.listeners, config.tracks)
+    }
+
+    /// Rows of the day in the first partition.
+    pub fn rows(&self) -> u64 {
+        self.days[0].end - self.days[0].start
+    }
+
+    /// Reads columns of the first partition's whole day.
+    pub fn day(&self, columns: &[usize]) -> Step {
+        let (world, day, columns) = (self.world.clone(), self.days[0].clone(), columns.to_vec());
+        Box::new(move || -> Result<Made> {
+            let mut all = Made::default();
+            for batch in world.read(Stream::Events, 0, day.clone(), &columns, BATCH_ROWS)? {
+                let made = made(&std::hint::black_box(batch?));
+                all.rows += made.rows;
+                all.bytes += made.bytes;
+            }
+            Ok(all)
+        })
     }
 
     /// Reads columns in so many threads, each from a partition of its own.
