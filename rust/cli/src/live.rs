@@ -296,7 +296,7 @@ mod tests {
             // Clocks go back and forward in Europe and America.
             ("2026-10-20", "2026-10-24T00:00:00Z", 10 * 24),
         ] {
-            let (log, hands) = log(300, start, None, anchor, Pace::Speed(1.0));
+            let (log, hands) = log(2_000, start, None, anchor, Pace::Speed(1.0));
             let mut before = latest(&log);
             for hour in 0..hours {
                 hands.fetch_add(HOUR_US, Ordering::AcqRel);
