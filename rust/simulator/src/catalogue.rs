@@ -131,7 +131,7 @@ impl Catalogue {
         let month = day.div_euclid(30);
         let bits = self.seed.draw(Purpose::Hit, month as u64);
         let since = day.rem_euclid(30) - scale(bits, 16) as i64;
-        if bits % 3 == 0 || since < 0 {
+        if bits.is_multiple_of(3) || since < 0 {
             return None;
         }
         // Up in three days, then down by half every four.

@@ -348,12 +348,11 @@ impl Player {
         } else {
             (EventType::Play, length_ms, ReasonEnd::TrackDone)
         };
-        let began_ms = self.time_ms;
         self.time_ms += ms_played;
         let reason_start = self.reason_start;
         let details = Details { track, ms_played, context, reason_start, reason_end };
         self.emit(model, self.time_ms, event_type, &details, out);
-        self.react(model, track, event_type, began_ms, ms_played, mix(whether), out);
+        self.react(model, event_type, &details, mix(whether), out);
         (self.before_last, self.last) = (self.last, track);
         self.reason_start = match reason_end {
             ReasonEnd::TrackDone => ReasonStart::TrackDone,
@@ -424,16 +423,7 @@ impl Player {
 
     /// What the listener thinks of a playback, at a moment of it. Likes and unlikes come with what was heard, dislikes with what was not.
     #[inline]
-    fn react(
-        &mut self,
-        model: &Model,
-        track: u32,
-        event_type: EventType,
-        began_ms: i64,
-        ms_played: i64,
-        bits: u64,
-        out: &mut Vec<Row>,
-    ) {
+    fn react(&mut self, model: &Model, event_type: EventType, played: &Details, bits: u64, out: &mut Vec<Row>) {
         let u = unit(bits);
         let (like, dislike, unlike) = match event_type {
             EventType::Play => (0.030, 0.0004, 0.003),
@@ -449,8 +439,8 @@ impl Player {
         } else {
             return;
         };
-        let at_ms = began_ms + scale(mix(bits), ms_played as u64 + 1) as i64;
-        self.emit(model, at_ms, reaction, &Details::of(track), out);
+        let before_end_ms = scale(mix(bits), played.ms_played as u64 + 1) as i64;
+        self.emit(model, self.time_ms - before_end_ms, reaction, &Details::of(played.track), out);
     }
 
     /// A library is tidied: unlikes, a few seconds apart.

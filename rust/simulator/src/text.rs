@@ -25,7 +25,7 @@ impl Bits {
     fn ones(len: usize, rows: usize) -> Self {
         let mut bits = Self::new(rows);
         bits.words.resize(len.div_ceil(64), u64::MAX);
-        if len % 64 > 0 {
+        if !len.is_multiple_of(64) {
             bits.words[len / 64] = (1 << (len % 64)) - 1;
         }
         bits.len = len;
@@ -34,7 +34,7 @@ impl Bits {
 
     #[inline]
     pub(crate) fn push(&mut self, bit: bool) {
-        if self.len % 64 == 0 {
+        if self.len.is_multiple_of(64) {
             self.words.push(0);
         }
         self.words[self.len / 64] |= u64::from(bit) << (self.len % 64);
