@@ -1,4 +1,4 @@
-//! Published listener statistics as they are compared with. The numbers in brackets are the rows of the project's table of
+//! Published listener statistics as they are compared with. The rows named are those of docs/published-statistics.md, the table of
 //! published statistics, which names the source of each.
 //!
 //! MSSD: the Music Streaming Sessions Dataset (2018); mini: its published sample of 10,000 sessions. Yambda: 300 days of a
