@@ -58,10 +58,11 @@ const EARLY_MS: f64 = 30_000.0;
 
 impl Tables {
     pub(crate) fn new() -> Self {
-        // The hazard of ending at the n-th playback falls: .088 at 10, .055 at 19 (Music Streaming Sessions).
+        // The hazard of ending at the n-th playback falls: .088 at 10, .055 at 19 (Music Streaming Sessions). Of shorter ones
+        // nothing is published: we let it rise gently to there.
         let mut survival = vec![1.0];
         for n in 1..400 {
-            let hazard = if n < 7 { 0.055 } else { 1.32 / f64::from(n + 4) };
+            let hazard = (1.32 / f64::from(n + 4)).min(0.055 + 0.0055 * f64::from(n - 1));
             survival.push(survival[n as usize - 1] * (1.0 - hazard));
         }
         Self {
