@@ -253,7 +253,7 @@ fn replicas_name_each_other_and_a_reading_goes_on_at_another() {
 
 #[test]
 fn a_draining_server_says_so_until_its_readers_are_done() {
-    let options = ServerOptions { drain: Duration::from_secs(8), ..ServerOptions::default() };
+    let options = ServerOptions { drain: Duration::from_secs(90), ..ServerOptions::default() };
     let (log, mut server, client) = watched(64 * 8192, options);
     let metrics = server.metrics.unwrap();
     assert_eq!((get(metrics, "/healthz").0, get(metrics, "/healthz").2), (200, "serving\n".into()));
@@ -266,12 +266,13 @@ fn a_draining_server_says_so_until_its_readers_are_done() {
     assert_eq!((get(metrics, "/healthz").0, get(metrics, "/healthz").2), (503, "draining\n".into()));
     assert_eq!(all(&mut bounded).unwrap(), log.rows(0, begun.num_rows() as u64..64 * 8192));
     stopping.join().unwrap();
-    assert!(started.elapsed() < Duration::from_secs(6), "{:?}", started.elapsed());
+    // It did not wait until the time for draining was over.
+    assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
 }
 
 #[test]
 fn a_follower_with_far_to_go_is_sent_away_at_once_and_goes_on_elsewhere() {
-    let options = ServerOptions { drain: Duration::from_secs(8), ..ServerOptions::default() };
+    let options = ServerOptions { drain: Duration::from_secs(90), ..ServerOptions::default() };
     let (log, mut server, _client) = watched(64 * 8192, options);
     let elsewhere = Running::new(Arc::clone(&log));
     let client = Client::connect(&format!("{},{}", server.uri(), elsewhere.uri()), None).unwrap();
@@ -282,7 +283,8 @@ fn a_follower_with_far_to_go_is_sent_away_at_once_and_goes_on_elsewhere() {
     log.ended.store(true, Ordering::Release);
     assert_eq!(all(&mut follower).unwrap(), log.rows(0, begun.num_rows() as u64..64 * 8192));
     stopping.join().unwrap();
-    assert!(started.elapsed() < Duration::from_secs(6), "{:?}", started.elapsed());
+    // It did not wait until the time for draining was over.
+    assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
 }
 
 #[tokio::test]
