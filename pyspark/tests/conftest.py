@@ -20,7 +20,7 @@ from pyspark.sql import SparkSession
 
 DOWNBEAT = session.PROJECT / "target" / "release" / "downbeat"
 
-# Long past, and with every fault at its usual rate: some 30 events a listener.
+# Long past, and with every fault at its usual rate: some 20 events a listener.
 WORLD = ["--tracks", "1000", "--partitions", "2", "--start", "2020-01-01", "--until", "2020-01-03"]
 SMALL = [*WORLD, "--listeners", "200"]
 
@@ -67,7 +67,7 @@ def server() -> Iterator[Server]:
         yield server
 
 
-def ingest_all(spark: SparkSession, server: Server, lake: Lake, *, max_offsets_per_trigger: int = 2_500) -> None:
+def ingest_all(spark: SparkSession, server: Server, lake: Lake, *, max_offsets_per_trigger: int = 1_200) -> None:
     """Ingest everything there is, in some batches."""
     ingest(
         spark,
