@@ -77,7 +77,7 @@ def test_killed_at_any_moment_the_ingest_loses_and_doubles_nothing(spark: SparkS
     lake = Lake(tmp_path / "lake")
     # Enough rows that no round comes to their end.
     rows = ROUNDS * (COMMITS // 7 + 2) * BATCH_ROWS
-    with serve(*WORLD, "--listeners", str(rows // 20)) as server:
+    with serve(*WORLD, "--listeners", str(rows // 10)) as server:
         for number in range(ROUNDS):
             with submitted(server, lake, tmp_path, "--trigger", "0 seconds") as process:
                 wanted = commits(lake) + chance.randint(1, COMMITS)
