@@ -70,6 +70,7 @@ def test_every_kind_of_tampering_is_found_and_named(
     lake = copy_of_lake
     row = {table: a_row(spark, lake, table) for table in (tables.RAW_EVENTS, tables.EVENTS, tables.QUARANTINE)}
     repaired = a_row(spark, lake, tables.EVENTS, "array_contains(repairs, 'country')")
+    row[tables.EVENTS] = a_row(spark, lake, tables.EVENTS, "NOT array_contains(repairs, 'country')")
     change(spark, lake, tables.RAW_EVENTS, f"UPDATE {{table}} SET ts = 'never' WHERE {row[tables.RAW_EVENTS]}")
     change(spark, lake, tables.EVENTS, f"UPDATE {{table}} SET genre = 'polka' WHERE {row[tables.EVENTS]}")
     change(spark, lake, tables.EVENTS, f"DELETE FROM {{table}} WHERE {repaired}")
