@@ -21,7 +21,7 @@ from downbeat_dags.lake import TABLES
 from pyarrow import parquet
 
 # Makes two batches of the history, so that there is something to compact.
-ROWS_A_BATCH = 4000
+ROWS_A_BATCH = 2000
 
 # Tables whose rows a run adds to even if there was nothing new: they are about runs, not about events.
 ABOUT_RUNS = {"progress", "reconciliation"}
