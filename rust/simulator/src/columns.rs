@@ -333,7 +333,7 @@ impl<'a> Rows<'a> {
 
     fn playlist_name(&self, row: &Row, session: &Session, out: &mut TextColumn) {
         match row.event_type {
-            downbeat_model::EventType::PlaylistCreate => out.write(|out| {
+            EventType::PlaylistCreate => out.write(|out| {
                 names::playlist(&mut self.model.seed.stream(Purpose::PlaylistName, session.playlist), out);
             }),
             _ => out.push_null(),

@@ -32,7 +32,7 @@ enum System {
 /// 15 September 2025, in days since 1970.
 const SEPTEMBER_2025: i64 = 20_346;
 
-/// The name of a client, and its longest.
+/// The name of a client: 48 bytes hold the longest.
 pub(crate) type DeviceName = Block<48>;
 
 impl Device {
@@ -52,8 +52,8 @@ impl Device {
                 name.append_number(minor as u64);
             }
             System::Android { last } => {
-                // The makers take their time: three months more.
-                let major = (16 + (since + 90 - 92).div_euclid(365)).min(last).max(9) as u64;
+                // It is there in June, and the makers take three months more.
+                let major = (16 + (since - 2).div_euclid(365)).min(last).max(9) as u64;
                 name.append_number(major);
                 name.append(b" API ");
                 name.append_number(major + 20);

@@ -253,7 +253,7 @@ impl Listeners {
         }
     }
 
-    /// A listener's sessions on a local day (`day_key`: what stands for listener and day in keys), in order; none on most days.
+    /// A listener's sessions on a local day, in order; none on most days.
     #[inline]
     pub(crate) fn sessions(
         &self,

@@ -47,6 +47,8 @@ pub(crate) struct PartitionLog {
     model: Arc<Model>,
     partition: u32,
     cut: Cut,
+    /// Cursors kept at the most.
+    most_cursors: usize,
     index: Mutex<Index>,
     /// Rows of a bounded world.
     rows: OnceLock<u64>,
@@ -111,11 +113,13 @@ pub(crate) struct Place {
 
 impl PartitionLog {
     pub(crate) fn new(model: Arc<Model>, partition: u32) -> Self {
-        let cut = Cut::new(model.config.listeners / u64::from(model.config.partitions));
+        let listeners = model.config.listeners / u64::from(model.config.partitions);
+        let cut = Cut::new(listeners);
         Self {
             model,
             partition,
             cut,
+            most_cursors: if listeners < ONE_CURSOR_FROM { CURSORS } else { 1 },
             index: Mutex::new(Index { until: Vec::new(), pending: vec![0; cut.tail() as usize] }),
             rows: OnceLock::new(),
             plans: Recent::new(PLANS),
@@ -296,11 +300,6 @@ impl PartitionLog {
 
     /// The cursor that gets to a bucket soonest.
     fn nearest(&self, bucket: i64) -> Arc<Moving> {
-        let most = if self.model.config.listeners / u64::from(self.model.config.partitions) < ONE_CURSOR_FROM {
-            CURSORS
-        } else {
-            1
-        };
         let mut cursors = lock(&self.cursors);
         let reachable = bucket - self.cut.tail()..=bucket;
         let best = (0..cursors.len())
@@ -308,20 +307,15 @@ impl PartitionLog {
                 bucket >= cursors[n].whole_from && reachable.contains(&cursors[n].next.load(Ordering::Relaxed))
             })
             .max_by_key(|&n| cursors[n].next.load(Ordering::Relaxed));
-        let found = match best {
-            Some(n) => cursors.remove(n),
-            None => None,
-        };
-        let moving = found.unwrap_or_else(|| {
+        let moving = best.and_then(|n| cursors.remove(n)).unwrap_or_else(|| {
             let next = (bucket - self.cut.tail()).max(0);
-            Arc::new(Moving {
-                whole_from: if next == 0 { 0 } else { bucket },
-                next: AtomicI64::new(next),
-                cursor: Mutex::new(Cursor::new(self.cut, next, bucket)),
-            })
+            // At the world's start nothing has begun before.
+            let whole_from = if next == 0 { 0 } else { bucket };
+            let cursor = Mutex::new(Cursor::new(self.cut, next, whole_from));
+            Arc::new(Moving { whole_from, next: AtomicI64::new(next), cursor })
         });
         cursors.push_back(Arc::clone(&moving));
-        if cursors.len() > most {
+        if cursors.len() > self.most_cursors {
             cursors.pop_front();
         }
         moving
@@ -339,9 +333,9 @@ impl PartitionLog {
 /// A cursor that several readers may want.
 #[derive(Debug)]
 struct Moving {
-    /// The buckets before it lack rows of sessions that entered before the cursor began.
+    /// The cursor's own, to be known without waiting for it; and so is the next.
     whole_from: i64,
-    /// The bucket the cursor makes next, to be known without waiting for it.
+    /// The bucket the cursor makes next.
     next: AtomicI64,
     cursor: Mutex<Cursor>,
 }
@@ -350,7 +344,7 @@ struct Moving {
 #[derive(Debug)]
 struct Cursor {
     next: i64,
-    /// Of the buckets before this one nothing is kept.
+    /// Of the buckets before this one nothing is kept: they lack rows of sessions that entered before the cursor began.
     whole_from: i64,
     /// By the bucket in which a session goes on, and a row arrives; the first is `next`.
     players: VecDeque<Vec<Player>>,
@@ -361,11 +355,11 @@ struct Cursor {
 }
 
 impl Cursor {
-    fn new(cut: Cut, next: i64, bucket: i64) -> Self {
+    fn new(cut: Cut, next: i64, whole_from: i64) -> Self {
         let ahead = cut.tail() as usize + 1;
         Self {
             next,
-            whole_from: if next == 0 { 0 } else { bucket },
+            whole_from,
             players: (0..ahead).map(|_| Vec::new()).collect(),
             rows: (0..ahead).map(|_| Bucket { rows: Vec::new(), sessions: Vec::new() }).collect(),
             played: Vec::new(),

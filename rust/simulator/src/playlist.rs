@@ -8,8 +8,7 @@ use crate::{
     Model,
     chance::{Chance, Purpose, Quantiles, exp, mix, normal, unit},
     listener::Routine,
-    row::day_key,
-    row::{of_session, session_key},
+    row::{day_key, of_session, session_key},
 };
 
 /// A listener makes a playlist in some of their blocks of this many days.

@@ -4,7 +4,7 @@
 //! by context. Each playback's start reason is the last one's end reason. A session is played from its key alone, and can be
 //! played a piece at a time: a [`Player`] is where it stands.
 
-use downbeat_model::{Context, EventType, ReasonEnd, ReasonStart};
+use downbeat_model::{Context, EventType, Fault, ReasonEnd, ReasonStart};
 
 use crate::{
     Model,
@@ -531,7 +531,7 @@ impl Player {
             true => self.online_us + scale(bits << 12, 40_000_000) as i64,
             false => time_ms * 1000 + model.tables.delays_us.get(bits) + (bits >> 12 & 0xffff) as i64,
         };
-        let track = match faults.contains(downbeat_model::Fault::OrphanTrack) {
+        let track = match faults.contains(Fault::OrphanTrack) {
             true => model.catalogue.tracks() as u32 + (bits >> 12 & 0xf_ffff) as u32,
             false => details.track,
         };
