@@ -6,6 +6,8 @@
 //! One number in 97 stands for a track that is released while the world runs: so many each Friday, known by their numbers, so
 //! that the releases of a week are found without a list.
 
+use std::sync::atomic::{AtomicU8, Ordering};
+
 use crate::chance::{Chance, Purpose, Quantiles, Ranks, Seed, exp, mix, normal, scale, unit};
 
 /// Genres, and the shares of artists in them.
@@ -53,7 +55,12 @@ pub(crate) struct Catalogue {
     genres: [u8; 256],
     lengths_ms: Quantiles,
     ages_days: Quantiles,
+    /// The genres of the first tracks, counted from 1; 0 where nobody has asked.
+    asked_genres: Box<[AtomicU8]>,
 }
+
+/// Tracks whose genres are kept, a byte each: they are asked for all the time, and take two draws.
+const KEPT_GENRES: u64 = 1 << 24;
 
 /// A track whose number is 5 more than a multiple of this is released while the world runs.
 const RELEASE_STEP: u64 = 97;
@@ -74,6 +81,7 @@ impl Catalogue {
     pub(crate) fn new(seed: Seed, tracks: u64, artists: u64, start_day: i64) -> Self {
         Self {
             genres: genre_table(seed.draw(Purpose::ArtistTraits, u64::MAX)),
+            asked_genres: (0..tracks.min(KEPT_GENRES)).map(|_| AtomicU8::new(0)).collect(),
             seed,
             tracks,
             start_day,
@@ -166,6 +174,27 @@ impl Catalogue {
         self.genres[artist as usize % 256]
     }
 
+    /// The genre of a track: its artist's.
+    #[inline]
+    pub(crate) fn genre(&self, track: u32) -> u8 {
+        match self.asked_genres.get(track as usize) {
+            // Whoever asks at the same time finds the same.
+            Some(kept) => match kept.load(Ordering::Relaxed) {
+                0 => self.ask_genre(track),
+                genre => genre - 1,
+            },
+            None => self.genre_of(self.artist_of(track)),
+        }
+    }
+
+    #[cold]
+    fn ask_genre(&self, track: u32) -> u8 {
+        let genre = self.genre_of(self.artist_of(track));
+        self.asked_genres[track as usize].store(genre + 1, Ordering::Relaxed);
+        genre
+    }
+
+    /// In milliseconds.
     #[inline]
     pub(crate) fn length_ms(&self, track: u32) -> i64 {
         let bits = self.seed.draw(Purpose::TrackLength, u64::from(track));

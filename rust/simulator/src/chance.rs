@@ -135,16 +135,16 @@ pub(crate) const fn unit(bits: u64) -> f64 {
 
 /// A distribution of whole numbers as its quantiles: a draw costs one load.
 #[derive(Debug, Clone)]
-pub(crate) struct Quantiles(Box<[i64; Self::CELLS]>);
+pub(crate) struct Quantiles(Box<[u32; Self::CELLS]>);
 
 impl Quantiles {
     const CELLS: usize = 4096;
 
-    /// From the inverse distribution function.
+    /// From the inverse distribution function; values from 0 to 2^32.
     pub(crate) fn new(inverse: impl Fn(f64) -> f64) -> Self {
         let mut cells = Box::new([0; Self::CELLS]);
         for (i, cell) in cells.iter_mut().enumerate() {
-            *cell = inverse((i as f64 + 0.5) / Self::CELLS as f64) as i64;
+            *cell = inverse((i as f64 + 0.5) / Self::CELLS as f64) as u32;
         }
         Self(cells)
     }
@@ -160,13 +160,13 @@ impl Quantiles {
 
     /// The value at a share from 0 to 1.
     pub(crate) fn at(&self, u: f64) -> i64 {
-        self.0[((u * Self::CELLS as f64) as usize).min(Self::CELLS - 1)]
+        i64::from(self.0[((u * Self::CELLS as f64) as usize).min(Self::CELLS - 1)])
     }
 
     /// One value, by the lowest 12 bits.
     #[inline]
     pub(crate) fn get(&self, bits: u64) -> i64 {
-        self.0[bits as usize % Self::CELLS]
+        i64::from(self.0[bits as usize % Self::CELLS])
     }
 }
 
@@ -194,9 +194,18 @@ impl Alias {
     /// The index of one weight.
     #[inline]
     pub(crate) fn get(&self, bits: u64) -> usize {
-        let cell = scale(bits << 32, self.0.len() as u64) as usize;
+        self.get_and_rest(bits).0
+    }
+
+    /// The index of one weight, and bits that are left for a choice within it.
+    #[inline]
+    fn get_and_rest(&self, bits: u64) -> (usize, u64) {
+        let place = u64::from(bits as u32) * self.0.len() as u64;
+        let cell = (place >> 32) as usize;
         let (threshold, other) = self.0[cell];
-        if ((bits >> 32) as u32) < threshold { cell } else { other as usize }
+        let index = if ((bits >> 32) as u32) < threshold { cell } else { other as usize };
+        // Where in the cell it fell, then what matters least of the bits that chose between its two.
+        (index, place << 32 | bits >> 32)
     }
 }
 
@@ -241,34 +250,46 @@ impl Ranks {
     /// A rank, counted from 0.
     #[inline]
     pub(crate) fn get(&self, bits: u64) -> u64 {
-        let group = self.groups.get(bits);
+        let (group, rest) = self.groups.get_and_rest(bits);
         let (from, until) = (self.bounds[group], self.bounds[group + 1]);
-        // The group was chosen by all 64 bits: another hash for the place inside.
-        from + if until - from == 1 { 0 } else { scale(mix(bits), until - from) }
+        from + scale(rest, until - from)
     }
 }
 
 /// e^x.
 pub(crate) fn exp(x: f64) -> f64 {
-    // x = k ln 2 + r with |r| <= ln 2 / 2; the series of e^r is exact to the last bits after 13 terms.
+    /// 1 / n!.
+    const TERMS: [f64; 14] = {
+        let mut terms = [1.0; 14];
+        let mut n = 1;
+        while n < 14 {
+            terms[n] = terms[n - 1] / n as f64;
+            n += 1;
+        }
+        terms
+    };
+    // x = k ln 2 + r with |r| <= ln 2 / 2; the series of e^r is exact to the last bits after 13 terms. Its even and its odd
+    // terms are summed side by side.
     let k = (x * std::f64::consts::LOG2_E + 0.5).floor().clamp(-1000.0, 1000.0);
     let r = x - k * std::f64::consts::LN_2;
-    let mut sum = 1.0;
-    for n in (1..=13).rev() {
-        sum = 1.0 + sum * r / f64::from(n);
+    let (mut even, mut odd) = (0.0, 0.0);
+    for n in (0..7).rev() {
+        even = even * (r * r) + TERMS[2 * n];
+        odd = odd * (r * r) + TERMS[2 * n + 1];
     }
-    sum * f64::from_bits(((k as i64 + 1023) as u64) << 52)
+    (even + odd * r) * f64::from_bits(((k as i64 + 1023) as u64) << 52)
 }
 
 /// The natural logarithm of a positive, normal number.
 pub(crate) fn ln(x: f64) -> f64 {
-    // x = m 2^k with m in [1, 2); ln m = 2 artanh((m - 1) / (m + 1)).
-    let k = (x.to_bits() >> 52) as i64 - 1023;
-    let m = f64::from_bits((x.to_bits() & ((1 << 52) - 1)) | (1023 << 52));
+    // x = m 2^k with m from 0.7 to 1.4; ln m = 2 artanh((m - 1) / (m + 1)).
+    const ROOT_HALF: u64 = std::f64::consts::FRAC_1_SQRT_2.to_bits();
+    let k = (x.to_bits() as i64 - ROOT_HALF as i64) >> 52;
+    let m = f64::from_bits((x.to_bits() as i64 - (k << 52)) as u64);
     let z = (m - 1.0) / (m + 1.0);
     let mut sum = 0.0;
-    for n in (0..25).rev() {
-        sum = sum * z * z + 1.0 / f64::from(2 * n + 1);
+    for n in (0..12).rev() {
+        sum = sum * (z * z) + 1.0 / f64::from(2 * n + 1);
     }
     k as f64 * std::f64::consts::LN_2 + 2.0 * z * sum
 }

@@ -1,5 +1,8 @@
 //! Rows as Arrow columns: `events` as clients wrote them, `truth` as it was. One function a column, so that what is not asked for
 //! is never written.
+//!
+//! A text column is written in runs of rows that are as they should be, a loop without a question; what a faulty row has instead
+//! is written between them.
 
 use std::sync::Arc;
 
@@ -15,11 +18,12 @@ use downbeat_model::{Context, EventType, Fault, LATE_AFTER_US, ReasonEnd, Reason
 
 use crate::{
     Model, Result,
+    bucket::Bucket,
     catalogue::GENRES,
     chance::Purpose,
     device::DEVICES,
     fault::{Form, UNKNOWN_TYPES, column},
-    log::{Bucket, PartitionLog},
+    log::PartitionLog,
     names,
     place::COUNTRIES,
     row::{Row, Session, session_of},
@@ -33,7 +37,31 @@ pub(crate) struct Rows<'a> {
     pub(crate) partition: u32,
     /// Offset of the first.
     pub(crate) first: u64,
-    pub(crate) parts: &'a [(Arc<Bucket>, std::ops::Range<usize>)],
+    pub(crate) parts: Vec<Part<'a>>,
+}
+
+/// Those of one bucket.
+pub(crate) struct Part<'a> {
+    bucket: &'a Bucket,
+    rows: &'a [Row],
+    faulty: Vec<Faulty>,
+}
+
+/// A row of a part that has faults.
+struct Faulty {
+    row: usize,
+    /// A bit for each column of `events` that may not be as it should be.
+    columns: u32,
+}
+
+impl<'a> Part<'a> {
+    pub(crate) fn new(model: &Model, bucket: &'a Bucket, rows: std::ops::Range<usize>) -> Self {
+        let rows = &bucket.rows[rows];
+        let faulty = rows.iter().enumerate().filter(|(_, row)| !row.faults.is_empty());
+        let faulty = faulty
+            .map(|(n, row)| Faulty { row: n, columns: model.faults.form(row.key).columns(row.faults, row.event_type) });
+        Self { bucket, rows, faulty: faulty.collect() }
+    }
 }
 
 /// The columns of a batch.
@@ -46,31 +74,50 @@ pub(crate) fn batch(rows: &Rows<'_>, stream: Stream, schema: &SchemaRef, columns
 
 impl<'a> Rows<'a> {
     fn len(&self) -> usize {
-        self.parts.iter().map(|part| part.1.len()).sum()
+        self.parts.iter().map(|part| part.rows.len()).sum()
     }
 
     #[inline]
     fn for_each(&self, mut visit: impl FnMut(&'a Row, &'a Session)) {
-        for (bucket, range) in self.parts {
-            for row in &bucket.rows[range.clone()] {
-                visit(row, &bucket.sessions[row.session as usize]);
+        for part in &self.parts {
+            for row in part.rows {
+                visit(row, &part.bucket.sessions[row.session as usize]);
             }
         }
     }
 
-    /// A text column: `write` adds the text as it should be. What a faulty row has instead is written here, or by `repairable`,
-    /// which says whether it did.
+    /// Visits runs of rows whose `column` is as it should be, and each faulty row between them, in order.
+    fn runs<T>(
+        &self,
+        column: usize,
+        out: &mut T,
+        mut run: impl FnMut(&'a Bucket, &'a [Row], &mut T),
+        mut faulty: impl FnMut(&'a Bucket, &'a [Row; 1], &mut T),
+    ) {
+        for part in &self.parts {
+            let mut from = 0;
+            for at in part.faulty.iter().filter(|at| at.columns >> column & 1 == 1).map(|at| at.row) {
+                run(part.bucket, &part.rows[from..at], out);
+                faulty(part.bucket, std::array::from_ref(&part.rows[at]), out);
+                from = at + 1;
+            }
+            run(part.bucket, &part.rows[from..], out);
+        }
+    }
+
+    /// A text column: `write` adds the texts of rows as they should be. What a faulty row has instead is written here, or by
+    /// `repairable`, which says whether it did.
     fn text(
         &self,
         bytes_per_row: usize,
         column: usize,
-        mut write: impl FnMut(&'a Row, &'a Session, &mut TextColumn),
-        mut repairable: impl FnMut(&'a Row, &'a Session, Form, &mut TextColumn) -> bool,
+        write: impl Fn(&Bucket, &[Row], &mut TextColumn),
+        mut repairable: impl FnMut(&Row, &Session, Form, &mut TextColumn) -> bool,
     ) -> Result<ArrayRef> {
         let mut out = TextColumn::new(self.len(), bytes_per_row);
-        self.for_each(|row, session| {
-            if row.faults.is_empty() || !self.spoilt(column, row, session, &mut out, &mut write, &mut repairable) {
-                write(row, session, &mut out);
+        self.runs(column, &mut out, &write, |bucket, row, out| {
+            if !self.spoilt(column, bucket, row, out, &write, &mut repairable) {
+                write(bucket, row, out);
             }
         });
         Ok(out.finish()?)
@@ -81,23 +128,24 @@ impl<'a> Rows<'a> {
     fn spoilt(
         &self,
         column: usize,
-        row: &'a Row,
-        session: &'a Session,
+        bucket: &Bucket,
+        row: &[Row; 1],
         out: &mut TextColumn,
-        write: &mut impl FnMut(&'a Row, &'a Session, &mut TextColumn),
-        repairable: &mut impl FnMut(&'a Row, &'a Session, Form, &mut TextColumn) -> bool,
+        write: impl Fn(&Bucket, &[Row], &mut TextColumn),
+        repairable: impl FnOnce(&Row, &Session, Form, &mut TextColumn) -> bool,
     ) -> bool {
-        let form = self.model.faults.form(row.key);
-        if form.missing(row.faults, row.event_type) == Some(column) {
+        let [only] = row;
+        let form = self.model.faults.form(only.key);
+        if form.missing(only.faults, only.event_type) == Some(column) {
             out.push_option(form.nothing());
             return true;
         }
-        let bad_id = form.bad_id(row.faults, row.event_type) == Some(column);
-        if !bad_id && !form.is_torn(column, row.faults) {
-            return repairable(row, session, form, out);
+        let bad_id = form.bad_id(only.faults, only.event_type) == Some(column);
+        if !bad_id && !form.is_torn(column, only.faults) {
+            return repairable(only, &bucket.sessions[only.session as usize], form, out);
         }
         let mut whole = TextColumn::new(1, 64);
-        write(row, session, &mut whole);
+        write(bucket, row, &mut whole);
         match whole.last() {
             b"" => return false,
             text if bad_id => out.write(|out| form.malform(text, out)),
@@ -117,9 +165,11 @@ impl<'a> Rows<'a> {
         self.text(
             12,
             column,
-            |row, _, out| match row.is_playback() {
-                true => out.push_block(&blocks[word(row)]),
-                false => out.push_null(),
+            |_, rows, out| {
+                out.extend_options(rows.iter().map(|row| match row.is_playback() {
+                    true => (true, &blocks[word(row)]),
+                    false => (false, &const { Block::EMPTY }),
+                }));
             },
             |row, _, form, out| {
                 let dirty = form.dirty(row.faults, row.event_type) == Some(column);
@@ -135,11 +185,15 @@ impl<'a> Rows<'a> {
     fn int64s(&self, mut value: impl FnMut(&'a Row, &'a Session) -> Option<i64>) -> Result<ArrayRef> {
         let mut values = Vec::with_capacity(self.len());
         let mut valid = Validity::new(self.len());
-        self.for_each(|row, session| {
-            let value = value(row, session);
-            valid.push(value.is_some(), values.len());
-            values.push(value.unwrap_or_default());
-        });
+        for part in &self.parts {
+            let mut count = values.len();
+            values.extend(part.rows.iter().map(|row| {
+                let value = value(row, &part.bucket.sessions[row.session as usize]);
+                valid.push(value.is_some(), count);
+                count += 1;
+                value.unwrap_or_default()
+            }));
+        }
         Ok(Arc::new(Int64Array::try_new(values.into(), valid.finish())?))
     }
 
@@ -156,9 +210,11 @@ impl<'a> Rows<'a> {
         Ok(Arc::new(BooleanArray::new(values.finish(), valid.finish())))
     }
 
-    fn times(&self, mut time_us: impl FnMut(&Row) -> i64) -> Result<ArrayRef> {
+    fn times(&self, time_us: impl Fn(&Row) -> i64) -> Result<ArrayRef> {
         let mut values = Vec::with_capacity(self.len());
-        self.for_each(|row, _| values.push(time_us(row)));
+        for part in &self.parts {
+            values.extend(part.rows.iter().map(&time_us));
+        }
         Ok(Arc::new(TimestampMicrosecondArray::new(values.into(), None).with_timezone("UTC")))
     }
 
@@ -189,9 +245,11 @@ impl<'a> Rows<'a> {
             column::EVENT_ID => self.text(
                 36,
                 column,
-                |row, _, out| {
-                    let (high, low) = event_id(model, row.key);
-                    out.push_bytes(&text::uuid(high, low), 36);
+                |_, rows, out| {
+                    out.extend_fixed(rows.iter().map(|row| {
+                        let (high, low) = event_id(model, row.key);
+                        text::uuid(high, low)
+                    }));
                 },
                 as_it_is,
             ),
@@ -200,7 +258,7 @@ impl<'a> Rows<'a> {
                 self.text(
                     8,
                     column,
-                    |row, _, out| out.push_block(&blocks[row.event_type.index()]),
+                    |_, rows, out| out.extend_blocks(rows.iter().map(|row| &blocks[row.event_type.index()])),
                     |row, _, form, out| {
                         let unknown = row.faults.contains(Fault::UnknownType);
                         if unknown {
@@ -210,78 +268,83 @@ impl<'a> Rows<'a> {
                     },
                 )
             }
-            column::TS => {
-                let mut times = Times::new();
-                self.text(
-                    24,
-                    column,
-                    |row, _, out| out.push_bytes(times.utc(row.time_ms), 24),
-                    |row, _, form, out| {
-                        if row.faults.contains(Fault::TsFormat) {
-                            out.write(|out| other_time(row.time_ms, form, out));
-                            return true;
-                        }
-                        let wrong = row.faults.contains(Fault::ClockSkew);
-                        if wrong {
-                            let time_ms = model.faults.wrong_time(session_of(row.key), row.time_ms);
-                            out.push_bytes(Times::new().utc(time_ms), 24);
-                        }
-                        wrong
-                    },
-                )
-            }
-            column::USER_ID => self.text(19, column, |_, session, out| out.push_block(&session.user_text), as_it_is),
-            column::SESSION_ID => {
-                self.text(16, column, |_, session, out| out.push_bytes(&text::hex(session.session_id), 16), as_it_is)
-            }
+            column::TS => self.text(
+                24,
+                column,
+                |_, rows, out| {
+                    let mut times = Times::new();
+                    out.extend_fixed(rows.iter().map(|row| times.utc(row.time_ms)));
+                },
+                |row, _, form, out| {
+                    if row.faults.contains(Fault::TsFormat) {
+                        out.write(|out| other_time(row.time_ms, form, out));
+                        return true;
+                    }
+                    let wrong = row.faults.contains(Fault::ClockSkew);
+                    if wrong {
+                        let time_ms = model.faults.wrong_time(session_of(row.key), row.time_ms);
+                        out.extend_fixed([Times::new().utc(time_ms)].into_iter());
+                    }
+                    wrong
+                },
+            ),
+            column::USER_ID => self.text(
+                19,
+                column,
+                |bucket, rows, out| {
+                    let texts = bucket.user_ids(model);
+                    out.extend_blocks(rows.iter().map(|row| &texts[row.session as usize]));
+                },
+                as_it_is,
+            ),
+            column::SESSION_ID => self.text(
+                16,
+                column,
+                |bucket, rows, out| {
+                    let texts = bucket.session_ids(model);
+                    out.extend_fixed(rows.iter().map(|row| texts[row.session as usize]));
+                },
+                as_it_is,
+            ),
             column::TRACK_URI => self.text(
                 26,
                 column,
-                |row, _, out| match row.has_track() {
-                    true => out.push_bytes(&text::uri(TRACK_PREFIX, model.catalogue.track_id(row.track)), 26),
-                    false => out.push_null(),
+                |_, rows, out| {
+                    // Few are without.
+                    for (n, rows) in rows.split(|row| !row.has_track()).enumerate() {
+                        out.extend_nulls(usize::from(n > 0));
+                        out.extend_fixed(rows.iter().map(|row| track_uri(model.catalogue.track_id(row.track))));
+                    }
                 },
                 as_it_is,
             ),
             column::PLAYLIST_URI => self.text(
                 2,
                 column,
-                |row, session, out| match row.has_playlist() {
-                    true => out.push_bytes(&text::uri(PLAYLIST_PREFIX, playlist_id(model, session)), 29),
-                    false => out.push_null(),
+                |bucket, rows, out| {
+                    rare(rows, Row::has_playlist, out, |row, out| {
+                        let id = bucket.sessions[row.session as usize].playlist_id(model);
+                        out.extend_fixed([playlist_uri(id)].into_iter());
+                    });
                 },
                 as_it_is,
             ),
-            column::PLAYLIST_NAME => {
-                let mut name = Vec::new();
-                self.text(
-                    1,
-                    column,
-                    |row, session, out| self.playlist_name(row, session, out),
-                    |row, session, form, out| {
-                        let dirty = form.dirty(row.faults, row.event_type) == Some(column);
-                        if dirty {
-                            name.clear();
-                            names::playlist(&mut model.seed.stream(Purpose::PlaylistName, session.playlist), &mut name);
-                            out.write(|out| form.soil(&String::from_utf8_lossy(&name), out));
-                        }
-                        dirty
-                    },
-                )
-            }
+            column::PLAYLIST_NAME => self.text(
+                1,
+                column,
+                |bucket, rows, out| self.playlist_names(bucket, rows, out),
+                |row, session, form, out| {
+                    let dirty = form.dirty(row.faults, row.event_type) == Some(column);
+                    if dirty {
+                        let mut name = Vec::new();
+                        names::playlist(&mut model.seed.stream(Purpose::PlaylistName, session.playlist), &mut name);
+                        out.write(|out| form.soil(&String::from_utf8_lossy(&name), out));
+                    }
+                    dirty
+                },
+            ),
             column::CONTEXT => self.words::<32, _>(column, CONTEXTS, |row| row.context.index()),
-            column::MS_PLAYED => self.int64s(|row, _| {
-                if !row.faults.is_empty() {
-                    let form = model.faults.form(row.key);
-                    if row.faults.contains(Fault::BadDuration) {
-                        return Some(form.bad_duration(row.ms_played));
-                    }
-                    if form.missing(row.faults, row.event_type) == Some(column) {
-                        return None;
-                    }
-                }
-                row.is_playback().then_some(i64::from(row.ms_played))
-            }),
+            column::MS_PLAYED => self.ms_played(),
             column::REASON_START => self.words::<16, _>(column, REASON_STARTS, |row| row.reason_start.index()),
             column::REASON_END => self.words::<16, _>(column, REASON_ENDS, |row| row.reason_end.index()),
             15 => self.booleans(|row, _| row.is_playback().then_some(row.shuffle)),
@@ -291,11 +354,14 @@ impl<'a> Rows<'a> {
             column::PLATFORM => self.text(
                 32,
                 column,
-                |_, session, out| out.push_block(&session.device_name),
+                |bucket, rows, out| {
+                    let texts = bucket.device_names(model);
+                    out.extend_blocks(rows.iter().map(|row| texts.of(row.session)));
+                },
                 |row, session, form, out| {
                     let alias = row.faults.contains(Fault::PlatformAlias);
                     if alias {
-                        other_platform(session, form, out);
+                        other_platform(model, session, form, out);
                     }
                     alias
                 },
@@ -303,11 +369,15 @@ impl<'a> Rows<'a> {
             column::APP_VERSION => self.text(
                 11,
                 column,
-                |_, session, out| out.push_block(&session.app_version),
+                |bucket, rows, out| {
+                    let texts = bucket.app_versions(model);
+                    out.extend_blocks(rows.iter().map(|row| texts.of(row.session)));
+                },
                 |row, session, form, out| {
                     let dirty = form.dirty(row.faults, row.event_type) == Some(column);
                     if dirty {
-                        out.write(|out| form.soil(&String::from_utf8_lossy(session.app_version.text()), out));
+                        let version = session.app_version(model);
+                        out.write(|out| form.soil(&String::from_utf8_lossy(version.text()), out));
                     }
                     dirty
                 },
@@ -317,7 +387,10 @@ impl<'a> Rows<'a> {
                 self.text(
                     2,
                     column,
-                    |_, session, out| out.push_block(&blocks[usize::from(session.country)]),
+                    |bucket, rows, out| {
+                        let country = |row: &Row| usize::from(bucket.sessions[row.session as usize].country);
+                        out.extend_blocks(rows.iter().map(|row| &blocks[country(row)]));
+                    },
                     |row, session, form, out| {
                         let alias = row.faults.contains(Fault::CountryAlias);
                         if alias {
@@ -331,13 +404,37 @@ impl<'a> Rows<'a> {
         }
     }
 
-    fn playlist_name(&self, row: &Row, session: &Session, out: &mut TextColumn) {
-        match row.event_type {
-            EventType::PlaylistCreate => out.write(|out| {
-                names::playlist(&mut self.model.seed.stream(Purpose::PlaylistName, session.playlist), out);
-            }),
-            _ => out.push_null(),
-        }
+    fn ms_played(&self) -> Result<ArrayRef> {
+        let mut values = Vec::with_capacity(self.len());
+        let mut out = (&mut values, Validity::new(self.len()));
+        self.runs(
+            column::MS_PLAYED,
+            &mut out,
+            |_, rows, (values, valid)| {
+                let mut count = values.len();
+                values.extend(rows.iter().map(|row| {
+                    valid.push(row.is_playback(), count);
+                    count += 1;
+                    if row.is_playback() { i64::from(row.ms_played) } else { 0 }
+                }));
+            },
+            |_, [row], (values, valid)| {
+                let form = self.model.faults.form(row.key);
+                let bad = row.faults.contains(Fault::BadDuration);
+                valid.push(bad, values.len());
+                values.push(if bad { form.bad_duration(row.ms_played) } else { 0 });
+            },
+        );
+        let valid = out.1.finish();
+        Ok(Arc::new(Int64Array::try_new(values.into(), valid)?))
+    }
+
+    fn playlist_names(&self, bucket: &Bucket, rows: &[Row], out: &mut TextColumn) {
+        let is_creation = |row: &Row| row.event_type == EventType::PlaylistCreate;
+        rare(rows, is_creation, out, |row, out| {
+            let playlist = bucket.sessions[row.session as usize].playlist;
+            out.write(|out| names::playlist(&mut self.model.seed.stream(Purpose::PlaylistName, playlist), out));
+        });
     }
 
     /// A column of `truth`, by its position in the schema.
@@ -359,18 +456,16 @@ impl<'a> Rows<'a> {
             }
             4 => self.texts(8, |row, _| Some(row.event_type.text())),
             5 => self.times(|row| row.time_ms * 1000),
-            6 => self.int64s(|_, session| Some(session.user_id as i64)),
-            7 => self.int64s(|_, session| Some(session.session_id as i64)),
+            6 => self.int64s(|_, session| Some(session.user_id(model) as i64)),
+            7 => self.int64s(|_, session| Some(session.session_id(model) as i64)),
             8 => self.int64s(|row, _| track(row).map(|track| catalogue.track_id(track) as i64)),
             9 => self.int64s(|row, _| known(row).map(|track| catalogue.artist_id(catalogue.artist_of(track)) as i64)),
-            10 => self.texts(8, |row, _| {
-                known(row).map(|track| GENRES[usize::from(catalogue.genre_of(catalogue.artist_of(track)))].0)
-            }),
+            10 => self.texts(8, |row, _| known(row).map(|track| GENRES[usize::from(catalogue.genre(track))].0)),
             11 => self.int64s(|row, _| known(row).map(|track| catalogue.length_ms(track))),
-            12 => self.int64s(|row, session| row.has_playlist().then(|| playlist_id(model, session) as i64)),
+            12 => self.int64s(|row, session| row.has_playlist().then(|| session.playlist_id(model) as i64)),
             13 => {
                 let mut out = TextColumn::new(self.len(), 1);
-                self.for_each(|row, session| self.playlist_name(row, session, &mut out));
+                self.parts.iter().for_each(|part| self.playlist_names(part.bucket, part.rows, &mut out));
                 Ok(out.finish()?)
             }
             14 => self.texts(12, |row, _| row.is_playback().then(|| row.context.text())),
@@ -385,7 +480,10 @@ impl<'a> Rows<'a> {
             23 => self.texts(8, |_, session| Some(DEVICES[usize::from(session.device)].platform.text())),
             24 => {
                 let mut out = TextColumn::new(self.len(), 11);
-                self.for_each(|_, session| out.push_block(&session.app_version));
+                for part in &self.parts {
+                    let texts = part.bucket.app_versions(model);
+                    out.extend_blocks(part.rows.iter().map(|row| texts.of(row.session)));
+                }
                 Ok(out.finish()?)
             }
             25 => self.texts(2, |_, session| Some(COUNTRIES[usize::from(session.country)].code)),
@@ -448,9 +546,18 @@ const CONTEXTS: [&str; Context::ALL.len()] = texts!(Context);
 const REASON_STARTS: [&str; ReasonStart::ALL.len()] = texts!(ReasonStart);
 const REASON_ENDS: [&str; ReasonEnd::ALL.len()] = texts!(ReasonEnd);
 
-/// What URIs begin with, as bytes. The model's words are 15 and 18 bytes long, or this does not compile.
-pub(crate) const TRACK_PREFIX: &[u8; 15] = ids::TRACK_PREFIX.as_bytes().first_chunk().expect("15 bytes");
-const PLAYLIST_PREFIX: &[u8; 18] = ids::PLAYLIST_PREFIX.as_bytes().first_chunk().expect("18 bytes");
+/// A track's URI. The model's prefix is 15 bytes long, or this does not compile, and so with the other.
+#[inline]
+pub(crate) fn track_uri(id: u64) -> [u8; 26] {
+    const PREFIX: &[u8; 15] = ids::TRACK_PREFIX.as_bytes().first_chunk().expect("15 bytes");
+    text::uri(PREFIX, id)
+}
+
+/// A playlist's URI.
+fn playlist_uri(id: u64) -> [u8; 29] {
+    const PREFIX: &[u8; 18] = ids::PLAYLIST_PREFIX.as_bytes().first_chunk().expect("18 bytes");
+    text::uri(PREFIX, id)
+}
 
 /// The id of an event: a version 4 UUID.
 #[inline]
@@ -460,8 +567,19 @@ fn event_id(model: &Model, key: u64) -> (u64, u64) {
     (high, low)
 }
 
-fn playlist_id(model: &Model, session: &Session) -> u64 {
-    model.seed.id(Purpose::PlaylistId, session.playlist)
+/// Writes a column in which few rows have something.
+fn rare(rows: &[Row], has: impl Fn(&Row) -> bool, out: &mut TextColumn, mut write: impl FnMut(&Row, &mut TextColumn)) {
+    let mut without = 0;
+    for row in rows {
+        if !has(row) {
+            without += 1;
+            continue;
+        }
+        out.extend_nulls(without);
+        without = 0;
+        write(row, out);
+    }
+    out.extend_nulls(without);
 }
 
 /// A time in a notation that is not the canonical one; all keep milliseconds.
@@ -500,9 +618,10 @@ fn other_country(session: &Session, form: Form, out: &mut TextColumn) {
     });
 }
 
-fn other_platform(session: &Session, form: Form, out: &mut TextColumn) {
+fn other_platform(model: &Model, session: &Session, form: Form, out: &mut TextColumn) {
     let device = &DEVICES[usize::from(session.device)];
-    let name = session.device_name.text();
+    let name = session.device_name(model);
+    let name = name.text();
     out.write(|out| match form.choice(13, 5) {
         0 => out.extend(name.iter().map(u8::to_ascii_uppercase)),
         1 => {

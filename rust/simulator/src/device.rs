@@ -36,29 +36,42 @@ const SEPTEMBER_2025: i64 = 20_346;
 pub(crate) type DeviceName = Block<48>;
 
 impl Device {
-    /// How the client names itself, `lag_days` behind the newest release.
+    /// The version of the client's system, `lag_days` behind the newest release: what [`name`](Self::name) makes a text of.
     ///
     /// `day`: days since 1970.
-    pub(crate) fn name(&self, day: i64, lag_days: i64) -> DeviceName {
+    pub(crate) fn system(&self, day: i64, lag_days: i64) -> u16 {
         let since = day - lag_days - SEPTEMBER_2025;
-        let (years, within) = (since.div_euclid(365), since.rem_euclid(365));
+        let version = match self.system {
+            System::Apple { before_26, last } => {
+                let (years, within) = (since.div_euclid(365), since.rem_euclid(365));
+                let newest = if years >= 0 { 26 + years } else { before_26 + years };
+                if newest > last { last * 8 + 6 } else { newest.max(11) * 8 + within / 56 }
+            }
+            // It is there in June, and the makers take three months more.
+            System::Android { last } => (16 + (since - 2).div_euclid(365)).min(last).max(9),
+            System::Browser { at_2025 } => (at_2025 + since.div_euclid(28)).max(60),
+            System::Fixed => 0,
+        };
+        // A world ends before the year 2400.
+        version as u16
+    }
+
+    /// How the client names itself with a version of its system.
+    pub(crate) fn name(&self, system: u16) -> DeviceName {
+        let version = u64::from(system);
         let mut name = DeviceName::of(self.before);
         match self.system {
-            System::Apple { before_26, last } => {
-                let newest = if years >= 0 { 26 + years } else { before_26 + years };
-                let (major, minor) = if newest > last { (last, 6) } else { (newest.max(11), within / 56) };
-                name.append_number(major as u64);
+            System::Apple { .. } => {
+                name.append_number(version / 8);
                 name.append(b".");
-                name.append_number(minor as u64);
+                name.append_number(version % 8);
             }
-            System::Android { last } => {
-                // It is there in June, and the makers take three months more.
-                let major = (16 + (since - 2).div_euclid(365)).min(last).max(9) as u64;
-                name.append_number(major);
+            System::Android { .. } => {
+                name.append_number(version);
                 name.append(b" API ");
-                name.append_number(major + 20);
+                name.append_number(version + 20);
             }
-            System::Browser { at_2025 } => name.append_number((at_2025 + since.div_euclid(28)).max(60) as u64),
+            System::Browser { .. } => name.append_number(version),
             System::Fixed => {}
         }
         name.append(self.after.as_bytes());
@@ -157,17 +170,21 @@ pub(crate) static DEVICES: [Device; 44] = {
 /// The version of an app.
 pub(crate) type AppVersion = Block<16>;
 
-/// The version of an app: a train every two weeks, on which people hop sooner or later.
+/// The release of the app that a client has: there is one every two weeks, which people take sooner or later.
 ///
 /// `day`: days since 1970; `lag_days`: how far behind the newest release this client is.
-pub(crate) fn app_version(day: i64, lag_days: i64, build: u64) -> AppVersion {
-    let train = ((day - lag_days) / 14).max(0) as u64;
+pub(crate) fn app_train(day: i64, lag_days: i64) -> u32 {
+    ((day - lag_days) / 14).max(0) as u32
+}
+
+/// The version of an app of a release.
+pub(crate) fn app_version(train: u32, build: u32) -> AppVersion {
     let mut version = AppVersion::EMPTY;
     for (i, number) in [8 + train / 1000, train % 1000, build % 4 * 2, 100 + train * 7 % 900].into_iter().enumerate() {
         if i > 0 {
             version.append(b".");
         }
-        version.append_number(number);
+        version.append_number(u64::from(number));
     }
     version
 }
@@ -179,7 +196,8 @@ mod tests {
     fn name(device: usize, date: &str, lag_days: i64) -> String {
         let day =
             date.parse::<chrono::NaiveDate>().unwrap().signed_duration_since(chrono::NaiveDate::default()).num_days();
-        String::from_utf8(DEVICES[device].name(day, lag_days).text().to_vec()).unwrap()
+        let device = &DEVICES[device];
+        String::from_utf8(device.name(device.system(day, lag_days)).text().to_vec()).unwrap()
     }
 
     #[test]
@@ -196,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_newer_app_has_a_higher_version() {
-        assert_eq!(app_version(20_727, 0, 1).text(), b"9.480.2.560");
-        assert_eq!(app_version(20_727 + 14, 0, 1).text(), b"9.481.2.567");
+        assert_eq!(app_version(app_train(20_727, 0), 1).text(), b"9.480.2.560");
+        assert_eq!(app_version(app_train(20_727 + 14, 0), 1).text(), b"9.481.2.567");
     }
 }

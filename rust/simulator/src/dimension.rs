@@ -8,14 +8,7 @@ use arrow::{
 };
 use downbeat_model::Stream;
 
-use crate::{
-    Model, Result,
-    catalogue::GENRES,
-    columns::TRACK_PREFIX,
-    names,
-    place::COUNTRIES,
-    text::{self, TextColumn},
-};
+use crate::{Model, Result, catalogue::GENRES, columns::track_uri, names, place::COUNTRIES, text::TextColumn};
 
 /// Rows of a dimension.
 pub(crate) fn batch(
@@ -61,13 +54,13 @@ fn track_column(model: &Model, rows: Range<u32>, column: usize) -> Result<ArrayR
     Ok(match column {
         0 => int64s(rows, |track| catalogue.track_id(track)),
         1 => texts(rows, |track, out| {
-            out.extend_from_slice(&text::uri(TRACK_PREFIX, catalogue.track_id(track))[..26]);
+            out.extend_from_slice(&track_uri(catalogue.track_id(track)));
         })?,
         2 => texts(rows, |track, out| {
             names::track(&mut catalogue.track_name(track), country_of(model, catalogue.artist_of(track)), out);
         })?,
         3 => int64s(rows, |track| catalogue.artist_id(catalogue.artist_of(track))),
-        4 => words(rows, |track| GENRES[usize::from(catalogue.genre_of(catalogue.artist_of(track)))].0)?,
+        4 => words(rows, |track| GENRES[usize::from(catalogue.genre(track))].0)?,
         5 => int64s(rows, |track| catalogue.length_ms(track) as u64),
         _ => dates(rows, |track| catalogue.release_day(track)),
     })

@@ -239,6 +239,28 @@ impl Form {
             || OTHERS.contains(&place) && self.choice(18 + place as u64, 3) == 0
     }
 
+    /// The columns of `events` that may not hold a text or number as it should be: a bit each, by position.
+    #[cold]
+    pub(crate) fn columns(self, faults: Faults, event_type: EventType) -> u32 {
+        use column as c;
+        const BY_FAULT: [(Fault, usize); 6] = [
+            (Fault::UnknownType, c::EVENT_TYPE),
+            (Fault::TsFormat, c::TS),
+            (Fault::ClockSkew, c::TS),
+            (Fault::BadDuration, c::MS_PLAYED),
+            (Fault::PlatformAlias, c::PLATFORM),
+            (Fault::CountryAlias, c::CONN_COUNTRY),
+        ];
+        let by_fault = BY_FAULT.iter().filter(|fault| faults.contains(fault.0)).map(|fault| fault.1);
+        let torn = (c::EVENT_ID..=c::CONN_COUNTRY).filter(|&column| self.is_torn(column, faults));
+        [self.missing(faults, event_type), self.bad_id(faults, event_type), self.dirty(faults, event_type)]
+            .into_iter()
+            .flatten()
+            .chain(by_fault)
+            .chain(torn)
+            .fold(0, |columns, column| columns | 1 << column)
+    }
+
     /// Whether a column does not hold its value, repairable or not, so that nothing else may show in it.
     fn spoils(self, column: usize, faults: Faults, event_type: EventType) -> bool {
         self.missing(faults, event_type) == Some(column)

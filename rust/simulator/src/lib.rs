@@ -27,6 +27,7 @@
 //! `chrono-tz` was built with (a newer release of them may move future local hours; such an update changes
 //! [`GENERATOR_VERSION`]).
 
+mod bucket;
 mod catalogue;
 mod chance;
 mod columns;
@@ -61,12 +62,13 @@ pub use config::{FaultRates, GENERATOR_VERSION, WorldConfig};
 pub use error::{Error, Result};
 
 use crate::{
+    bucket::Bucket,
     catalogue::Catalogue,
     chance::{Quantiles, Seed},
-    columns::Rows,
+    columns::{Part, Rows},
     fault::FaultModel,
     listener::Listeners,
-    log::{Bucket, PartitionLog},
+    log::PartitionLog,
     playlist::Playlists,
     session::Tables,
 };
@@ -84,7 +86,7 @@ struct Model {
     listeners: Listeners,
     tables: Tables,
     playlists: Playlists,
-    offline_us: Quantiles,
+    offline_ms: Quantiles,
     faults: FaultModel,
 }
 
@@ -114,7 +116,7 @@ impl World {
             listeners: Listeners::new(seed.clone(), start_day),
             tables: Tables::new(),
             playlists: Playlists::new(),
-            offline_us: plan::offline_us(),
+            offline_ms: plan::offline_ms(),
             faults: FaultModel::new(seed.clone(), &config.faults),
             seed,
             config,
@@ -314,7 +316,7 @@ impl Reader {
     fn batch(&mut self, until: u64) -> Result<RecordBatch> {
         let log = self.world.log(self.partition)?;
         let first = self.rows.start;
-        let mut parts = Vec::new();
+        let mut buckets = Vec::new();
         while self.rows.start < until {
             let (bucket, bucket_first) = match self.at.take() {
                 Some(at) if self.rows.start < at.1 + at.0.rows.len() as u64 => at,
@@ -330,10 +332,12 @@ impl Reader {
             let from = (self.rows.start - bucket_first) as usize;
             let end = bucket.rows.len().min((until - bucket_first) as usize);
             self.rows.start = bucket_first + end as u64;
-            parts.push((Arc::clone(&bucket), from..end));
+            buckets.push((Arc::clone(&bucket), from..end));
             self.at = Some((bucket, bucket_first));
         }
-        let rows = Rows { model: &self.world.model, log, partition: self.partition, first, parts: &parts };
+        let model = &*self.world.model;
+        let parts = buckets.iter().map(|(bucket, rows)| Part::new(model, bucket, rows.clone())).collect();
+        let rows = Rows { model, log, partition: self.partition, first, parts };
         columns::batch(&rows, self.stream, &self.schema, &self.columns)
     }
 }

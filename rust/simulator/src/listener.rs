@@ -38,6 +38,7 @@ struct Level {
     premium: f64,
     length: f64,
     library: f64,
+    sessions_a_day: f64,
 }
 
 /// Everybody.
@@ -47,6 +48,8 @@ pub(crate) struct Listeners {
     pub(crate) homes: Homes,
     levels: Vec<Level>,
     genres: Alias,
+    /// How long a listener stays.
+    stays_days: Quantiles,
     /// Seconds after 04:00 local at which sessions begin: on working days, and on days off.
     begins_s: [Quantiles; 2],
     /// Days since 1970.
@@ -126,9 +129,12 @@ impl Listeners {
         let levels = (0..LEVELS)
             .map(|level| {
                 let z = normal((level as f64 + 0.5) / LEVELS as f64);
+                let active = 1.0 / (1.0 + exp(1.16 - 1.6 * z));
+                let more_sessions = 1.4 * exp(0.4 * z);
                 Level {
-                    active: 1.0 / (1.0 + exp(1.16 - 1.6 * z)),
-                    no_more_sessions: exp(-1.4 * exp(0.4 * z)),
+                    active,
+                    sessions_a_day: active * (1.0 + more_sessions),
+                    no_more_sessions: exp(-more_sessions),
                     premium: 1.0 / (1.0 + exp(1.1 - 4.8 * z)),
                     length: exp(0.15 * z),
                     library: 150.0 * exp(0.7 * z),
@@ -140,6 +146,7 @@ impl Listeners {
             homes: Homes::new(),
             levels,
             genres: Alias::new(&GENRES.map(|genre| genre.1)),
+            stays_days: Quantiles::new(|u| -4_380.0 * ln(1.0 - u)),
             begins_s: HOURS.map(|hours| {
                 let total: f64 = hours.iter().sum();
                 let mut points = vec![(0.0, 0.0)];
@@ -193,7 +200,7 @@ impl Listeners {
             0..=921 => -1,
             _ => scale(mix(bits), 1_460) as i64,
         };
-        (first, first.max(0) + (-4_380.0 * ln(unit(bits) + 1e-9)) as i64)
+        (first, first.max(0) + self.stays_days.get(bits >> 12))
     }
 
     /// Whether a listener pays, which some begin or cease to do in a quarter.
@@ -331,8 +338,7 @@ impl Listeners {
 
     /// Sessions of a listener on the average day.
     pub(crate) fn sessions_a_day(&self, routine: Routine) -> f64 {
-        let level = &self.levels[usize::from(routine.level)];
-        level.active * (1.0 - ln(level.no_more_sessions))
+        self.levels[usize::from(routine.level)].sessions_a_day
     }
 }
 

@@ -17,6 +17,7 @@ use std::{
 
 use crate::{
     Model,
+    bucket::Bucket,
     plan::{Cut, Plan},
     row::{Row, Session},
     session::Player,
@@ -33,13 +34,6 @@ const CURSORS: usize = 4;
 
 /// Listeners of a partition above which a cursor takes more than 50 MB, and there is one only.
 const ONE_CURSOR_FROM: u64 = 1_000_000;
-
-/// The rows that arrive within one bucket, in order.
-#[derive(Debug)]
-pub(crate) struct Bucket {
-    pub(crate) rows: Vec<Row>,
-    pub(crate) sessions: Vec<Session>,
-}
 
 /// The log of one partition.
 #[derive(Debug)]
@@ -214,7 +208,6 @@ impl PartitionLog {
         let next = AtomicUsize::new(0);
         let work = || {
             let mut counts = vec![0u64; (until - from + self.cut.tail()) as usize];
-            let mut rows = Vec::new();
             while let Some(&number) = plans.get(next.fetch_add(1, Ordering::Relaxed)) {
                 // Keeping the plan pays where reading goes on; many at a time are a history, of which few are read next.
                 let plan = if plans.len() <= PLANS / 2 {
@@ -226,10 +219,8 @@ impl PartitionLog {
                 let buckets = first.max(from)..(first + per_plan).min(until);
                 for bucket in buckets.clone() {
                     for entry in plan.entries((bucket - first) as usize) {
-                        Player::new(&self.model, entry).play(&self.model, i64::MAX, &mut rows);
-                        for row in rows.drain(..) {
-                            counts[(self.bucket_of(&row) - from) as usize] += 1;
-                        }
+                        let mut count = |row: Row| counts[(self.bucket_of(&row) - from) as usize] += 1;
+                        Player::new(&self.model, entry).play(&self.model, i64::MAX, &mut count);
                     }
                 }
                 counted((buckets.end - buckets.start) * self.cut.bucket_us);
@@ -340,6 +331,13 @@ struct Moving {
     cursor: Mutex<Cursor>,
 }
 
+/// The rows of a bucket that are there so far, in no order.
+#[derive(Debug, Default)]
+struct Arriving {
+    rows: Vec<Row>,
+    sessions: Vec<Session>,
+}
+
 /// A place in the log from which reading goes on: the sessions that are not over, and rows on their way.
 #[derive(Debug)]
 struct Cursor {
@@ -348,10 +346,8 @@ struct Cursor {
     whole_from: i64,
     /// By the bucket in which a session goes on, and a row arrives; the first is `next`.
     players: VecDeque<Vec<Player>>,
-    rows: VecDeque<Bucket>,
-    /// Room for the rows of one session, and for the order of those of one bucket.
-    played: Vec<Row>,
-    order: Vec<u64>,
+    rows: VecDeque<Arriving>,
+    sorter: Sorter,
 }
 
 impl Cursor {
@@ -361,9 +357,8 @@ impl Cursor {
             next,
             whole_from,
             players: (0..ahead).map(|_| Vec::new()).collect(),
-            rows: (0..ahead).map(|_| Bucket { rows: Vec::new(), sessions: Vec::new() }).collect(),
-            played: Vec::new(),
-            order: Vec::new(),
+            rows: (0..ahead).map(|_| Arriving::default()).collect(),
+            sorter: Sorter::default(),
         }
     }
 
@@ -374,63 +369,96 @@ impl Cursor {
         let plan = log.plan(self.next / cut.plan_buckets);
         let entered = plan.entries((self.next % cut.plan_buckets) as usize);
         self.next += 1;
-        for player in self.players.pop_front().unwrap_or_default() {
+        let mut players = self.players.pop_front().unwrap_or_default();
+        for player in &mut players {
             self.play(model, cut, first_us, player);
         }
         for entry in entered {
-            self.play(model, cut, first_us, Player::new(model, entry));
+            self.play(model, cut, first_us, &mut Player::new(model, entry));
         }
-        self.players.push_back(Vec::new());
-        let Bucket { rows, sessions } =
-            self.rows.pop_front().unwrap_or(Bucket { rows: Vec::new(), sessions: Vec::new() });
-        self.rows.push_back(Bucket { rows: Vec::new(), sessions: Vec::new() });
-        Bucket { rows: sorted(rows, first_us, &mut self.order), sessions }
+        // Empty, but with room.
+        players.clear();
+        self.players.push_back(players);
+        let mut arrived = self.rows.pop_front().unwrap_or_default();
+        let rows = self.sorter.sorted(&arrived.rows, first_us, cut.bucket_us);
+        let bucket = Bucket::new(rows, arrived.sessions);
+        arrived.rows.clear();
+        self.rows.push_back(Arriving { rows: arrived.rows, sessions: Vec::new() });
+        bucket
     }
 
     /// Plays a session to the end of the bucket that begins at `first_us`; its players have left the queue, its rows not yet.
-    fn play(&mut self, model: &Model, cut: Cut, first_us: i64, mut player: Player) {
-        let goes_on_us = player.play(model, first_us + cut.bucket_us, &mut self.played);
+    fn play(&mut self, model: &Model, cut: Cut, first_us: i64, player: &mut Player) {
         // `next` was moved on already.
         let unwanted = (self.whole_from - (self.next - 1)).max(0) as usize;
         // Nearly all rows of one piece are in one bucket or two.
         let mut last = (usize::MAX, 0);
-        for row in self.played.drain(..) {
+        let session = player.session();
+        let buckets = &mut self.rows;
+        let goes_on_us = player.play(model, first_us + cut.bucket_us, &mut |row| {
             let ahead = ((row.arrived_us - first_us) / cut.bucket_us) as usize;
             if ahead < unwanted {
-                continue;
+                return;
             }
-            let bucket = &mut self.rows[ahead];
+            let bucket = &mut buckets[ahead];
             if ahead != last.0 {
                 // Another piece of the session may be there from before; once more does no harm.
                 last = (ahead, bucket.sessions.len() as u32);
-                bucket.sessions.push(player.session(model));
+                bucket.sessions.push(session.clone());
             }
             bucket.rows.push(Row { session: last.1, ..row });
-        }
+        });
         if let Some(time_us) = goes_on_us {
             let ahead = ((time_us - first_us) / cut.bucket_us) as usize;
-            self.players[ahead - 1].push(player);
+            self.players[ahead - 1].push(player.clone());
         }
     }
 }
 
-/// Rows in order; all arrive less than 2^32 microseconds after `first_us`.
-fn sorted(rows: Vec<Row>, first_us: i64, order: &mut Vec<u64>) -> Vec<Row> {
-    order.clear();
-    order.extend(rows.iter().enumerate().map(|(n, row)| ((row.arrived_us - first_us) as u64) << 32 | n as u64));
-    order.sort_unstable();
-    let mut sorted: Vec<Row> = order.iter().map(|&place| rows[place as u32 as usize]).collect();
-    // Those that arrive at the same moment.
-    let mut from = 0;
-    while from + 1 < sorted.len() {
-        let mut until = from + 1;
-        while until < sorted.len() && sorted[until].arrived_us == sorted[from].arrived_us {
-            until += 1;
+/// Room for putting rows in order.
+#[derive(Debug, Default)]
+struct Sorter {
+    /// When a row arrives, and its place before.
+    order: Vec<u64>,
+    /// Where the next row of each cell of time goes.
+    next: Vec<u32>,
+}
+
+impl Sorter {
+    /// The rows in order. All arrive within `span_us` from `first_us`, which is less than 2^32 microseconds.
+    ///
+    /// Few rows share a cell of time, so that little is left to do once each is in its own.
+    fn sorted(&mut self, rows: &[Row], first_us: i64, span_us: i64) -> Vec<Row> {
+        let Self { order, next } = self;
+        // Cells of 2^n microseconds, about as many as rows.
+        let shift = (span_us as u64 / (rows.len() as u64 + 1)).max(1).ilog2();
+        let cell = |row: &Row| ((row.arrived_us - first_us) as u64 >> shift) as usize;
+        next.clear();
+        next.resize((span_us as usize >> shift) + 2, 0);
+        rows.iter().for_each(|row| next[cell(row) + 1] += 1);
+        let mut before = 0;
+        for next in next.iter_mut() {
+            before += *next;
+            *next = before;
         }
-        if until - from > 1 {
-            sorted[from..until].sort_unstable_by_key(Row::order);
+        order.clear();
+        order.resize(rows.len(), 0);
+        for (place, row) in rows.iter().enumerate() {
+            let next = &mut next[cell(row)];
+            order[*next as usize] = ((row.arrived_us - first_us) as u64) << 32 | place as u64;
+            *next += 1;
         }
-        from = until;
+        // What was the beginning of each cell is its end now.
+        let mut from = 0;
+        for &until in next.iter() {
+            order[from..until as usize].sort_unstable();
+            from = until as usize;
+        }
+        let mut sorted: Vec<Row> = order.iter().map(|&place| rows[place as u32 as usize]).collect();
+        // Those that arrive at the same moment.
+        for same in sorted.chunk_by_mut(|row, next| row.arrived_us == next.arrived_us).filter(|same| same.len() > 1) {
+            same.sort_unstable_by_key(Row::order);
+        }
+        sorted
     }
-    sorted
 }

@@ -93,10 +93,10 @@ pub(crate) struct Plan {
     bounds: Vec<u32>,
 }
 
-/// How long phones have no network.
-pub(crate) fn offline_us() -> Quantiles {
+/// How many milliseconds phones have no network.
+pub(crate) fn offline_ms() -> Quantiles {
     // Minutes to a week, mostly hours: a log-normal with median 2.5 h.
-    Quantiles::new(|u| (9.0e9 * exp(1.4 * normal(u))).clamp(7.2e8, OFFLINE_DAYS as f64 * 8.64e10))
+    Quantiles::new(|u| (9.0e6 * exp(1.4 * normal(u))).clamp(7.2e5, OFFLINE_DAYS as f64 * 8.64e7))
 }
 
 impl Plan {
@@ -126,8 +126,11 @@ impl Plan {
                 let now = clock.utc_s(0) * 1_000_000 < window_us.end && clock.end_s() * 1_000_000 > window_us.start;
                 let key = day_key(number, today.day);
                 let offline = unit(model.seed.draw(Purpose::OfflineDay, key));
+                let offline_bits = mix(model.seed.draw(Purpose::OfflineDay, key));
+                let offline_us = model.offline_ms.get(offline_bits) * 1000 + scale(offline_bits, 60_000_000) as i64;
                 // The rate is per session, and there are no more than this many.
-                let perhaps_offline = offline < late * MAX_SESSIONS as f64;
+                let perhaps_offline =
+                    offline < late * MAX_SESSIONS as f64 && clock.end_s() * 1_000_000 + offline_us >= window_us.start;
                 if !now && !perhaps_offline {
                     continue;
                 }
@@ -136,12 +139,7 @@ impl Plan {
                     if count > 0 && offline < late * count as f64 { (offline / late) as usize } else { MAX_SESSIONS };
                 for (n, slot) in slots[..count].iter().enumerate() {
                     let session = session_key(key, n);
-                    let online_us = if n == offline_slot {
-                        let bits = mix(model.seed.draw(Purpose::OfflineDay, key));
-                        slot.start_s * 1_000_000 + model.offline_us.get(bits) + scale(bits, 60_000_000) as i64
-                    } else {
-                        i64::MIN
-                    };
+                    let online_us = if n == offline_slot { slot.start_s * 1_000_000 + offline_us } else { i64::MIN };
                     let entry = Entry { session, slot: *slot, online_us };
                     if slot.start_s * 1_000_000 >= model.start_us && window_us.contains(&entry.enters_us()) {
                         entries.push(entry);

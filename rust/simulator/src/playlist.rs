@@ -23,18 +23,6 @@ const MADE: f64 = 0.28;
 /// Days after which the wish to work on a playlist is e times smaller.
 const FADES_DAYS: f64 = 40.0;
 
-/// What a session does to a playlist.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Sitting {
-    /// Makes one.
-    Make,
-    /// Adds to one that was made in this session, or takes from it.
-    Edit {
-        /// The key of the session it was made in.
-        made_in: u64,
-    },
-}
-
 /// The distributions behind playlists.
 #[derive(Debug)]
 pub(crate) struct Playlists {
@@ -42,6 +30,8 @@ pub(crate) struct Playlists {
     sittings: Quantiles,
     first_tracks: Quantiles,
     added: Quantiles,
+    /// What is left of the wish to work on a playlist, by its age in days.
+    wish: [f64; ((LIFE_BLOCKS + 1) * BLOCK_DAYS) as usize],
 }
 
 impl Playlists {
@@ -50,6 +40,7 @@ impl Playlists {
             sittings: Quantiles::new(|u| 1_150.0 * exp(0.85 * normal(u))),
             first_tracks: Quantiles::new(|u| (9.0 * exp(0.8 * normal(u))).clamp(1.0, 120.0)),
             added: Quantiles::new(|u| (4.6 * exp(0.7 * normal(u))).clamp(1.0, 60.0)),
+            wish: std::array::from_fn(|age| exp(-(age as f64) / FADES_DAYS)),
         }
     }
 
@@ -64,33 +55,31 @@ impl Playlists {
     }
 }
 
-impl Sitting {
-    /// What a session does, if it does anything.
-    pub(crate) fn of(model: &Model, session: u64, routine: Routine) -> Option<Self> {
-        let (listener, day, slot) = of_session(session);
-        let newest = day.div_euclid(BLOCK_DAYS);
-        for block in (newest - LIFE_BLOCKS..=newest).rev() {
-            let bits = model.seed.draw(Purpose::Playlist, u64::from(listener) << 16 | (block + LIFE_BLOCKS) as u64);
-            if unit(bits) >= MADE {
-                continue;
-            }
-            let made_on = block * BLOCK_DAYS + (mix(bits) & 15) as i64;
-            let age = day - made_on;
-            if made_on < 0 || age < 0 {
-                continue;
-            }
-            let first = session_key(day_key(listener, made_on), 0);
-            if age == 0 && slot == 0 {
-                return Some(Self::Make);
-            }
-            let wanted = model.playlists.sittings.get(bits) as f64 / 100.0;
-            let keen = wanted / (model.listeners.sessions_a_day(routine) * FADES_DAYS) * exp(-age as f64 / FADES_DAYS);
-            let sits = unit(model.seed.draw(Purpose::PlaylistSittings, session ^ bits)) < keen.min(0.9);
-            // Looked at last, for it is dear: nobody may have listened on the day.
-            if sits && model.sessions_of(listener, routine, made_on)?.next() == Some(first) {
-                return Some(Self::Edit { made_in: first });
-            }
+/// The playlist that a session makes or edits, if it does: the key of the session that made it.
+pub(crate) fn playlist_of(model: &Model, session: u64, routine: Routine) -> Option<u64> {
+    let (listener, day, slot) = of_session(session);
+    let newest = day.div_euclid(BLOCK_DAYS);
+    for block in (newest - LIFE_BLOCKS..=newest).rev() {
+        let bits = model.seed.draw(Purpose::Playlist, u64::from(listener) << 16 | (block + LIFE_BLOCKS) as u64);
+        if unit(bits) >= MADE {
+            continue;
         }
-        None
+        let made_on = block * BLOCK_DAYS + (mix(bits) & 15) as i64;
+        let age = day - made_on;
+        if made_on < 0 || age < 0 {
+            continue;
+        }
+        let first = session_key(day_key(listener, made_on), 0);
+        if age == 0 && slot == 0 {
+            return Some(first);
+        }
+        let wanted = model.playlists.sittings.get(bits) as f64 / 100.0;
+        let keen = wanted / (model.listeners.sessions_a_day(routine) * FADES_DAYS) * model.playlists.wish[age as usize];
+        let sits = unit(model.seed.draw(Purpose::PlaylistSittings, session ^ bits)) < keen.min(0.9);
+        // Looked at last, for it is dear: nobody may have listened on the day.
+        if sits && model.sessions_of(listener, routine, made_on)?.next() == Some(first) {
+            return Some(first);
+        }
     }
+    None
 }

@@ -2,11 +2,6 @@
 
 use downbeat_model::{Context, EventType, Fault, ReasonEnd, ReasonStart};
 
-use crate::{
-    device::{AppVersion, DeviceName},
-    text::Block,
-};
-
 /// Bits of a key below the session: events of a session are numbered from 0.
 pub(crate) const EVENT_BITS: u32 = 10;
 /// Bits for the number of a session within its day.
@@ -127,19 +122,17 @@ impl Faults {
     }
 }
 
-/// What all rows of a session have in common, as columns want it.
+/// What all rows of a session have in common.
 #[derive(Debug, Clone)]
 pub(crate) struct Session {
-    pub(crate) user_id: u64,
-    pub(crate) session_id: u64,
-    /// `user_id` as clients write it.
-    pub(crate) user_text: Block<20>,
-    /// The key of the session in which the playlist edited in this one was made.
+    /// Unique in the world; it says whose session it is, and of which day.
+    pub(crate) key: u64,
+    /// The key of the session that made the playlist which is made or edited in this one.
     pub(crate) playlist: u64,
-    pub(crate) device_name: DeviceName,
-    pub(crate) app_version: AppVersion,
     /// Index into the devices.
     pub(crate) device: u16,
+    /// How far behind the newest app, and the newest system, the device is.
+    pub(crate) lag_days: i16,
     /// Index into the countries: where the connection came from.
     pub(crate) country: u8,
     pub(crate) premium: bool,

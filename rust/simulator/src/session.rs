@@ -9,13 +9,12 @@ use downbeat_model::{Context, EventType, Fault, ReasonEnd, ReasonStart};
 use crate::{
     Model,
     chance::{Alias, Chance, Purpose, Quantiles, exp, ln, mix, normal, scale, unit},
-    device::{COMPUTERS, DEVICES, PHONES, app_version},
-    listener::{Listener, Routine},
+    device::{COMPUTERS, PHONES},
+    listener::Listener,
     place::COUNTRIES,
     plan::Entry,
-    playlist::Sitting,
+    playlist::playlist_of,
     row::{EVENT_BITS, Faults, Row, Session, of_session},
-    text,
 };
 
 /// Nothing of a session arrives this long after the moment it enters the log (its beginning, or the end of being offline), in
@@ -91,6 +90,12 @@ impl Tables {
     }
 }
 
+/// Places of a library remembered while a session lasts: half of what is played from it stands there.
+const FAVOURITES: usize = 4;
+
+/// No playlist.
+const NO_PLAYLIST: u64 = u64::MAX;
+
 /// No track.
 const NONE: u32 = u32::MAX;
 
@@ -105,7 +110,7 @@ pub(crate) struct Player {
     limit_ms: i64,
     enters_us: i64,
     online_us: i64,
-    /// The key of the session in which the playlist edited in this one was made.
+    /// The key of the session that made the playlist which is made or edited in this one.
     playlist: u64,
     /// The chance of a skip but for what the moment adds.
     base: f32,
@@ -116,6 +121,8 @@ pub(crate) struct Player {
     taste: u32,
     last: u32,
     before_last: u32,
+    /// The first places of the listener's library, which they play most; [`NONE`] where they have not yet.
+    favourites: [u32; FAVOURITES],
     /// Playbacks still wanted, and had.
     left: u16,
     played: u16,
@@ -173,7 +180,7 @@ impl Player {
             limit_ms: entry.slot.limit_s * 1000,
             enters_us: entry.enters_us(),
             online_us: entry.online_us,
-            playlist: 0,
+            playlist: NO_PLAYLIST,
             base: 0.0,
             expressive: listener.expressive as f32,
             hit_share: 0.0,
@@ -182,6 +189,7 @@ impl Player {
             taste: listener.taste,
             last: NONE,
             before_last: NONE,
+            favourites: [NONE; FAVOURITES],
             left: 360,
             played: 0,
             toggled: u16::MAX,
@@ -198,6 +206,7 @@ impl Player {
             chance,
         };
         if !player.bot {
+            player.playlist = playlist_of(model, entry.session, listener.routine).unwrap_or(NO_PLAYLIST);
             player.settle(model, &listener, day, entry.slot.hour);
         }
         player
@@ -249,18 +258,12 @@ impl Player {
     }
 
     /// What its rows have in common.
-    pub(crate) fn session(&self, model: &Model) -> Session {
-        let (listener, day, _) = of_session(self.session);
-        let user_id = model.listeners.user_id(listener);
-        let (epoch_day, lag_days) = (model.start_day + day, i64::from(self.lag_days));
+    pub(crate) fn session(&self) -> Session {
         Session {
-            user_id,
-            session_id: model.seed.id(Purpose::SessionId, self.session),
-            user_text: text::decimal_block(user_id),
+            key: self.session,
             playlist: self.playlist,
-            device_name: DEVICES[usize::from(self.device)].name(epoch_day, lag_days),
-            app_version: app_version(epoch_day, lag_days, u64::from(self.device)),
             device: self.device,
+            lag_days: self.lag_days,
             country: self.country,
             premium: self.premium,
             incognito: self.incognito,
@@ -268,9 +271,9 @@ impl Player {
         }
     }
 
-    /// Appends the rows of all playbacks that begin before `until_us`, in no order and with `session` 0. Returns when the next
-    /// begins at the earliest; `None` when the session is over.
-    pub(crate) fn play(&mut self, model: &Model, until_us: i64, out: &mut Vec<Row>) -> Option<i64> {
+    /// Hands out the rows of all playbacks that begin before `until_us`, in no order and with `session` 0. Returns when the
+    /// next begins at the earliest; `None` when the session is over.
+    pub(crate) fn play(&mut self, model: &Model, until_us: i64, out: &mut impl FnMut(Row)) -> Option<i64> {
         // What happened without a network arrives afterwards, all of it.
         let until_ms = if self.enters_us > self.time_ms * 1000 + 999_999 {
             i64::MAX
@@ -298,7 +301,7 @@ impl Player {
     }
 
     /// One playback.
-    fn listen(&mut self, model: &Model, listener: u32, day: i64, out: &mut Vec<Row>) {
+    fn listen(&mut self, model: &Model, listener: u32, day: i64, out: &mut impl FnMut(Row)) {
         self.shuffle ^= self.played == self.toggled;
         let (what, whether, how) = (self.chance.bits(), self.chance.bits(), self.chance.bits());
         // Some buttons are pressed while nothing plays.
@@ -372,11 +375,20 @@ impl Player {
 
     /// A track for a context: one of the listener's own, or one that is new to them.
     #[inline]
-    fn choose(&self, model: &Model, listener: u32, day: i64, familiar: f64, context: Context, bits: u64) -> u32 {
+    fn choose(&mut self, model: &Model, listener: u32, day: i64, familiar: f64, context: Context, bits: u64) -> u32 {
         let more = mix(bits);
         let u = unit(bits);
         if u < familiar {
-            return self.owned(model, listener, day, more);
+            let place = self.place(more);
+            let Some(&favourite) = self.favourites.get(place as usize) else {
+                return self.owned(model, listener, day, place);
+            };
+            if favourite != NONE {
+                return favourite;
+            }
+            let track = self.owned(model, listener, day, place);
+            self.favourites[place as usize] = track;
+            return track;
         }
         // A fraction that is as good as new.
         let v = (u - familiar) / (1.0 - familiar);
@@ -395,12 +407,17 @@ impl Player {
         }
     }
 
-    /// One of the listener's own tracks; some they play far more than others, and in time each makes room for another.
+    /// A place in the listener's library; some they play far more than others.
     #[inline]
-    fn owned(&self, model: &Model, listener: u32, day: i64, bits: u64) -> u32 {
+    fn place(&self, bits: u64) -> u64 {
         let u = unit(bits);
         let square = u * u;
-        let place = (f64::from(self.library_tracks) * square * square * u) as u64;
+        (f64::from(self.library_tracks) * square * square * u) as u64
+    }
+
+    /// The track at a place in the listener's library; in time each makes room for another.
+    #[inline]
+    fn owned(&self, model: &Model, listener: u32, day: i64, place: u64) -> u32 {
         let keep = model.listeners.library(listener, place);
         let stays = 90 + (keep & 511) as i64;
         let turn = (model.start_day + day + (keep >> 20 & 1023) as i64) / stays;
@@ -413,9 +430,9 @@ impl Player {
     #[inline]
     fn to_taste(&self, model: &Model, day: i64, bits: u64) -> u32 {
         let catalogue = &model.catalogue;
+        let liked = |track| self.taste >> catalogue.genre(track) & 1 == 1;
         let track = catalogue.popular(bits, day);
-        let liked = |track| self.taste >> catalogue.genre_of(catalogue.artist_of(track)) & 1 == 1;
-        if bits & 3 == 0 || liked(track) {
+        if (bits & 3 == 0) | liked(track) {
             return track;
         }
         let second = catalogue.popular(mix(bits), day);
@@ -424,7 +441,7 @@ impl Player {
 
     /// What the listener thinks of a playback, at a moment of it. Likes and unlikes come with what was heard, dislikes with what was not.
     #[inline]
-    fn react(&mut self, model: &Model, event_type: EventType, played: &Details, bits: u64, out: &mut Vec<Row>) {
+    fn react(&mut self, model: &Model, event_type: EventType, played: &Details, bits: u64, out: &mut impl FnMut(Row)) {
         let u = unit(bits);
         let (like, dislike, unlike) = match event_type {
             EventType::Play => (0.030, 0.0004, 0.003),
@@ -445,7 +462,7 @@ impl Player {
     }
 
     /// A library is tidied: unlikes, a few seconds apart.
-    fn tidy(&mut self, model: &Model, listener: u32, day: i64, out: &mut Vec<Row>) {
+    fn tidy(&mut self, model: &Model, listener: u32, day: i64, out: &mut impl FnMut(Row)) {
         if !self.chance.hit(0.004) {
             return;
         }
@@ -455,29 +472,26 @@ impl Player {
             if self.events >= MOST_EVENTS {
                 return;
             }
-            let track = self.owned(model, listener, day, mix(bits));
+            let track = self.owned(model, listener, day, self.place(mix(bits)));
             self.emit(model, self.time_ms, EventType::Unlike, &Details::of(track), out);
         }
     }
 
     /// A playlist is made or edited.
-    fn sit(&mut self, model: &Model, listener: u32, day: i64, out: &mut Vec<Row>) {
-        let routine: Routine = model.listeners.routine(listener);
-        let Some(sitting) = Sitting::of(model, self.session, routine) else { return };
-        let (playlist, made_on) = match sitting {
-            Sitting::Make => (self.session, day),
-            Sitting::Edit { made_in } => (made_in, of_session(made_in).1),
-        };
-        self.playlist = playlist;
-        let mut content = model.seed.stream(Purpose::PlaylistSittings, playlist);
+    fn sit(&mut self, model: &Model, listener: u32, day: i64, out: &mut impl FnMut(Row)) {
+        if self.playlist == NO_PLAYLIST {
+            return;
+        }
+        let made_on = of_session(self.playlist).1;
+        let mut content = model.seed.stream(Purpose::PlaylistSittings, self.playlist);
         let first_tracks = model.playlists.first_tracks(&mut content);
         let content = content.bits();
         let pause = |bits: u64| 1_500 + (bits & 0x1fff) as i64;
-        if sitting == Sitting::Make {
+        if self.playlist == self.session {
             self.emit(model, self.time_ms, EventType::PlaylistCreate, &Details::of(0), out);
             for n in 0..first_tracks {
                 self.time_ms += pause(self.chance.bits());
-                let track = self.owned(model, listener, made_on, mix(content.wrapping_add(n)));
+                let track = self.owned(model, listener, made_on, self.place(mix(content.wrapping_add(n))));
                 self.emit(model, self.time_ms, EventType::PlaylistAdd, &Details::of(track), out);
             }
         } else {
@@ -486,9 +500,12 @@ impl Player {
                 self.time_ms += pause(bits);
                 let (event_type, track) = if bits >> 60 < 2 {
                     let n = scale(mix(bits), first_tracks);
-                    (EventType::PlaylistRemove, self.owned(model, listener, made_on, mix(content.wrapping_add(n))))
+                    (
+                        EventType::PlaylistRemove,
+                        self.owned(model, listener, made_on, self.place(mix(content.wrapping_add(n)))),
+                    )
                 } else {
-                    (EventType::PlaylistAdd, self.owned(model, listener, day, mix(bits)))
+                    (EventType::PlaylistAdd, self.owned(model, listener, day, self.place(mix(bits))))
                 };
                 self.emit(model, self.time_ms, event_type, &Details::of(track), out);
             }
@@ -496,7 +513,7 @@ impl Player {
     }
 
     /// One playback of a bot: unpopular tracks for hours, each just long enough to count.
-    fn farm(&mut self, model: &Model, listener: u32, out: &mut Vec<Row>) {
+    fn farm(&mut self, model: &Model, listener: u32, out: &mut impl FnMut(Row)) {
         let bits = self.chance.bits();
         let tracks = model.catalogue.tracks();
         let first = scale(mix(u64::from(listener)), tracks);
@@ -518,7 +535,14 @@ impl Player {
 
     /// Adds an event to the log, and the copy that some clients send.
     #[inline]
-    fn emit(&mut self, model: &Model, time_ms: i64, event_type: EventType, details: &Details, out: &mut Vec<Row>) {
+    fn emit(
+        &mut self,
+        model: &Model,
+        time_ms: i64,
+        event_type: EventType,
+        details: &Details,
+        out: &mut impl FnMut(Row),
+    ) {
         let key = self.session << EVENT_BITS | u64::from(self.events);
         self.events += 1;
         let bits = model.seed.draw(Purpose::Event, key);
@@ -552,9 +576,9 @@ impl Player {
             copy_after_us: 0,
             faults,
         };
-        out.push(row);
+        out(row);
         if model.faults.is_resent(bits, key, faults, event_type) {
-            out.push(again(model, row, last_us));
+            out(again(model, row, last_us));
         }
     }
 }

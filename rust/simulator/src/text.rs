@@ -21,17 +21,6 @@ impl Bits {
         Self { words: Vec::with_capacity(rows.div_ceil(64)), len: 0 }
     }
 
-    /// `len` ones, with room for `rows`.
-    fn ones(len: usize, rows: usize) -> Self {
-        let mut bits = Self::new(rows);
-        bits.words.resize(len.div_ceil(64), u64::MAX);
-        if !len.is_multiple_of(64) {
-            bits.words[len / 64] = (1 << (len % 64)) - 1;
-        }
-        bits.len = len;
-        bits
-    }
-
     #[inline]
     pub(crate) fn push(&mut self, bit: bool) {
         if self.len.is_multiple_of(64) {
@@ -39,6 +28,20 @@ impl Bits {
         }
         self.words[self.len / 64] |= u64::from(bit) << (self.len % 64);
         self.len += 1;
+    }
+
+    /// Appends `count` equal bits.
+    fn repeat(&mut self, bit: bool, count: usize) {
+        let end = self.len + count;
+        // The last word's bits behind the end are 0.
+        if bit && !self.len.is_multiple_of(64) {
+            self.words[self.len / 64] |= u64::MAX << (self.len % 64);
+        }
+        self.words.resize(end.div_ceil(64), if bit { u64::MAX } else { 0 });
+        if !end.is_multiple_of(64) {
+            self.words[end / 64] &= (1 << (end % 64)) - 1;
+        }
+        self.len = end;
     }
 
     pub(crate) fn finish(self) -> BooleanBuffer {
@@ -63,13 +66,26 @@ impl Validity {
     pub(crate) fn push(&mut self, valid: bool, before: usize) {
         match &mut self.bits {
             Some(bits) => bits.push(valid),
-            None if !valid => {
-                let mut bits = Bits::ones(before, self.rows);
-                bits.push(false);
-                self.bits = Some(bits);
-            }
+            None if !valid => self.begin(before).push(false),
             None => {}
         }
+    }
+
+    /// `count` values, all there or none; `before`: how many values came before them.
+    #[inline]
+    fn repeat(&mut self, valid: bool, count: usize, before: usize) {
+        match &mut self.bits {
+            Some(bits) => bits.repeat(valid, count),
+            None if !valid && count > 0 => self.begin(before).repeat(false, count),
+            None => {}
+        }
+    }
+
+    #[cold]
+    fn begin(&mut self, before: usize) -> &mut Bits {
+        let bits = self.bits.insert(Bits::new(self.rows));
+        bits.repeat(true, before);
+        bits
     }
 
     pub(crate) fn finish(self) -> Option<NullBuffer> {
@@ -147,7 +163,7 @@ impl TextColumn {
     pub(crate) fn new(rows: usize, bytes_per_row: usize) -> Self {
         let mut offsets = Vec::with_capacity(rows + 1);
         offsets.push(0);
-        // And room for a block that is longer than its text.
+        // And room for the last block, which may be longer than its text.
         Self { values: Vec::with_capacity(rows * bytes_per_row + 64), offsets, validity: Validity::new(rows) }
     }
 
@@ -157,19 +173,50 @@ impl TextColumn {
         self.offsets.push(self.values.len() as i32);
     }
 
-    /// Adds a value: the first `len` of `bytes`, which must be UTF-8.
+    /// Adds values of `N` bytes each, which must be ASCII.
     #[inline]
-    pub(crate) fn push_bytes<const N: usize>(&mut self, bytes: &[u8; N], len: usize) {
-        let end = self.values.len() + len;
-        // So many bytes as the compiler knows are copied without a call.
-        self.values.extend_from_slice(bytes);
-        self.values.truncate(end);
-        self.end(true);
+    pub(crate) fn extend_fixed<const N: usize>(&mut self, texts: impl ExactSizeIterator<Item = [u8; N]>) {
+        let (count, begin) = (texts.len(), self.values.len());
+        self.values.reserve(count * N);
+        let mut written = 0;
+        let (room, _) = self.values.spare_capacity_mut().as_chunks_mut::<N>();
+        for (room, text) in room[..count].iter_mut().zip(texts) {
+            room.write_copy_of_slice(&text);
+            written += 1;
+        }
+        // SAFETY: so many chunks of `N` bytes after the old end have been written, and are within the capacity.
+        unsafe { self.values.set_len(begin + written * N) };
+        self.validity.repeat(true, written, self.offsets.len() - 1);
+        self.offsets.extend((1..=written).map(|n| (begin + n * N) as i32));
     }
 
+    /// Adds texts, each copied with its whole block.
     #[inline]
-    pub(crate) fn push_block<const N: usize>(&mut self, block: &Block<N>) {
-        self.push_bytes(&block.bytes, usize::from(block.len));
+    pub(crate) fn extend_blocks<'b, const N: usize>(
+        &mut self,
+        blocks: impl ExactSizeIterator<Item = &'b Block<N>> + Clone,
+    ) {
+        self.validity.repeat(true, blocks.len(), self.offsets.len() - 1);
+        extend_blocks(&mut self.values, &mut self.offsets, blocks);
+    }
+
+    /// Adds texts, or nulls where there is none, whose blocks are empty.
+    #[inline]
+    pub(crate) fn extend_options<'b, const N: usize>(
+        &mut self,
+        blocks: impl Iterator<Item = (bool, &'b Block<N>)> + Clone,
+    ) {
+        for (n, (valid, _)) in blocks.clone().enumerate() {
+            self.validity.push(valid, self.offsets.len() - 1 + n);
+        }
+        extend_blocks(&mut self.values, &mut self.offsets, blocks.map(|(_, block)| block));
+    }
+
+    /// Adds `count` nulls.
+    #[inline]
+    pub(crate) fn extend_nulls(&mut self, count: usize) {
+        self.validity.repeat(false, count, self.offsets.len() - 1);
+        self.offsets.resize(self.offsets.len() + count, self.values.len() as i32);
     }
 
     /// Adds a value: what `write` appends, which must be UTF-8.
@@ -206,7 +253,7 @@ impl TextColumn {
     /// The column.
     ///
     /// # Errors
-    /// If the bytes are not UTF-8, or more than 2 GiB.
+    /// If there are more than 2 GiB of text.
     pub(crate) fn finish(self) -> Result<ArrayRef, ArrowError> {
         if i32::try_from(self.values.len()).is_err() {
             return Err(ArrowError::InvalidArgumentError(
@@ -214,8 +261,35 @@ impl TextColumn {
             ));
         }
         let offsets = OffsetBuffer::new(ScalarBuffer::from(self.offsets));
-        Ok(Arc::new(StringArray::try_new(offsets, Buffer::from_vec(self.values), self.validity.finish())?))
+        // SAFETY: offsets only ever grew, by the bytes of whole values, and what is written is UTF-8: everybody who calls
+        // `write` or `extend_fixed` sees to it, and tests let Arrow check every kind of batch.
+        let array =
+            unsafe { StringArray::new_unchecked(offsets, Buffer::from_vec(self.values), self.validity.finish()) };
+        Ok(Arc::new(array))
     }
+}
+
+/// Appends texts, each copied with its whole block, and their ends.
+#[inline]
+fn extend_blocks<'b, const N: usize>(
+    values: &mut Vec<u8>,
+    offsets: &mut Vec<i32>,
+    blocks: impl Iterator<Item = &'b Block<N>> + Clone,
+) {
+    let begin = values.len();
+    // To the byte, as room for whole blocks would be several times what is used.
+    let bytes: usize = blocks.clone().map(|block| usize::from(block.len)).sum();
+    values.reserve(bytes + N);
+    let room = values.spare_capacity_mut();
+    let mut written = 0;
+    offsets.extend(blocks.map(|block| {
+        // So many bytes as the compiler knows are copied without a call; the next text overwrites what is too much.
+        room[written..written + N].write_copy_of_slice(&block.bytes);
+        written += usize::from(block.len);
+        (begin + written) as i32
+    }));
+    // SAFETY: so many bytes after the old end have been written, and are within the capacity.
+    unsafe { values.set_len(begin + written) };
 }
 
 /// Two decimal digits of every number below 100.
@@ -293,11 +367,11 @@ pub(crate) const fn uuid(high: u64, low: u64) -> [u8; 36] {
     text
 }
 
-/// The 11 base-62 digits of an id below 2^63, after `prefix`, in the first bytes of a block of 32; the block's length is the
-/// prefix's and 11.
+/// The 11 base-62 digits of an id below 2^63, after `prefix`: `M` is 11 more than `N`.
 #[inline]
-pub(crate) fn uri<const N: usize>(prefix: &[u8; N], mut id: u64) -> [u8; 32] {
-    let mut text = [0; 32];
+pub(crate) fn uri<const N: usize, const M: usize>(prefix: &[u8; N], mut id: u64) -> [u8; M] {
+    const { assert!(M == N + 11) };
+    let mut text = [0; M];
     text[..N].copy_from_slice(prefix);
     for at in [9, 7, 5, 3, 1] {
         text[N + at..N + at + 2].copy_from_slice(&PAIRS62[(id % 3844) as usize]);
@@ -316,17 +390,20 @@ pub(crate) enum Suffix {
     Minutes(i32),
 }
 
+const DAY_MS: i64 = 86_400_000;
+
 /// Writes times: the date is worked out once for as many rows as it holds for.
 #[derive(Debug)]
 pub(crate) struct Times {
-    day: i64,
+    /// When the day begins, in milliseconds since 1970 UTC.
+    day_ms: i64,
     /// `YYYY-MM-DDTHH:MM:SS.mmmZ` of some time of the day.
     text: [u8; 24],
 }
 
 impl Times {
     pub(crate) fn new() -> Self {
-        let mut times = Self { day: 0, text: *b"0000-00-00T00:00:00.000Z" };
+        let mut times = Self { day_ms: 0, text: *b"0000-00-00T00:00:00.000Z" };
         times.set_day(0);
         times
     }
@@ -334,7 +411,7 @@ impl Times {
     #[cold]
     fn set_day(&mut self, day: i64) {
         let (year, month, of_month) = civil(day);
-        self.day = day;
+        self.day_ms = day * DAY_MS;
         for (at, number) in [(0, year / 100), (2, year % 100), (5, month), (8, of_month)] {
             self.text[at..at + 2].copy_from_slice(&PAIRS[number as usize]);
         }
@@ -342,12 +419,13 @@ impl Times {
 
     /// A time in milliseconds since 1970 UTC as `YYYY-MM-DDTHH:MM:SS.mmmZ`; years 0 to 9999.
     #[inline]
-    pub(crate) fn utc(&mut self, time_ms: i64) -> &[u8; 24] {
-        let day = time_ms.div_euclid(86_400_000);
-        if day != self.day {
-            self.set_day(day);
+    pub(crate) fn utc(&mut self, time_ms: i64) -> [u8; 24] {
+        let mut ms = (time_ms - self.day_ms) as u64;
+        if ms >= DAY_MS as u64 {
+            self.set_day(time_ms.div_euclid(DAY_MS));
+            ms = (time_ms - self.day_ms) as u64;
         }
-        let ms = (time_ms - day * 86_400_000) as u32;
+        let ms = ms as u32;
         let (s, ms) = (ms / 1000, ms % 1000);
         let text = &mut self.text;
         text[11..13].copy_from_slice(&PAIRS[(s / 3600) as usize]);
@@ -355,7 +433,7 @@ impl Times {
         text[17..19].copy_from_slice(&PAIRS[(s % 60) as usize]);
         text[20] = b'0' + (ms / 100) as u8;
         text[21..23].copy_from_slice(&PAIRS[(ms % 100) as usize]);
-        text
+        *text
     }
 }
 
@@ -366,7 +444,7 @@ pub(crate) fn iso_time(time_ms: i64, separator: u8, suffix: Suffix, out: &mut Ve
         Suffix::Nothing => time_ms,
     };
     let mut times = Times::new();
-    let mut text = *times.utc(local_ms);
+    let mut text = times.utc(local_ms);
     text[10] = separator;
     out.extend_from_slice(&text[..23]);
     if let Suffix::Minutes(minutes) = suffix {
@@ -413,7 +491,7 @@ mod tests {
             "2100-03-01T00:00:00.100Z",
         ] {
             let ms = time.parse::<chrono::DateTime<chrono::Utc>>().unwrap().timestamp_millis();
-            assert_eq!(times.utc(ms), time.as_bytes());
+            assert_eq!(times.utc(ms), *time.as_bytes());
         }
         assert_eq!(text(|out| iso_time(0, b'T', Suffix::Minutes(330), out)), "1970-01-01T05:30:00.000+05:30");
         assert_eq!(text(|out| iso_time(0, b' ', Suffix::Nothing, out)), "1970-01-01 00:00:00.000");
@@ -425,7 +503,7 @@ mod tests {
         for id in [0, 9, 10, 99, 100, 12_345, u64::MAX / 2] {
             assert_eq!(text(|out| decimal(id, out)), id.to_string());
             assert_eq!(hex(id), ids::session_text(id));
-            assert_eq!(&uri(b"downbeat:track:", id)[..26], ids::track_uri(id).as_bytes());
+            assert_eq!(&uri::<15, 26>(b"downbeat:track:", id), ids::track_uri(id).as_bytes());
             let low = id.wrapping_mul(0x1234_5678_9abc_def1);
             let bytes = (u128::from(id) << 64 | u128::from(low)).to_be_bytes();
             assert_eq!(uuid(id, low), ids::uuid_text(&bytes));
@@ -439,7 +517,7 @@ mod tests {
             (0..before).for_each(|_| column.push("é"));
             column.push_null();
             column.write(|_| {});
-            column.push_block(&Block::<8>::of("abc"));
+            column.extend_blocks([Block::<8>::of("abc")].iter());
             let array = column.finish().unwrap();
             let mut expected = vec![Some("é"); before];
             expected.extend([None, Some(""), Some("abc")]);
