@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 from pyspark.sql import functions as F
 
@@ -69,3 +72,47 @@ def test_the_scan_hands_on_columns(log: Log) -> None:
     plan = executed_plan(log.read().select("ts"))
     assert "ColumnarToRow" in operators(plan)
     assert f"Flight[events at {log.uri}]" in plan
+
+
+def test_times_bound_a_reading_by_arrival(log: Log) -> None:
+    start, end = 1_577_900_000_123, 1_577_910_000_000
+    rows = log.read(startingTimestamp=str(start), endingTimestamp=str(end)).select("partition", "offset").collect()
+    between = log.read().where(f"arrived_at >= timestamp_millis({start}) and arrived_at < timestamp_millis({end})")
+    assert sorted(map(tuple, rows)) == sorted(map(tuple, between.select("partition", "offset").collect()))
+    assert rows
+    text = json.dumps({"events": {"0": start, "1": end, "2": end}})
+    rows = log.read(startingOffsetsByTimestamp=text, endingOffsetsByTimestamp=text.replace(str(start), str(end)))
+    assert rows.count() == between.where("partition = 0").count()
+
+
+def test_an_end_after_the_last_row_is_the_last_row(log: Log) -> None:
+    assert log.read(endingTimestamp="1600000000000").count() == log.read().count()
+
+
+SQL_TABLE = """
+import sys
+from downbeat_spark import session
+from pyspark.sql import SparkSession
+
+jar = session.settings()["spark.jars"].split(",")[0]
+builder = SparkSession.builder.master("local[1]").config("spark.jars", jar).config("spark.ui.enabled", "false")
+spark = builder.config("spark.sql.warehouse.dir", sys.argv[2]).getOrCreate()
+spark.sql(f"CREATE TABLE heard USING flight OPTIONS (uri '{sys.argv[1]}', stream 'tracks', columns 'genre,duration_ms')")
+print(spark.table("heard").columns, spark.sql("SELECT count(*) FROM heard WHERE duration_ms > 0").first()[0])
+spark.sql("DROP TABLE heard")
+"""
+
+
+def test_a_table_of_sql_reads_a_stream(log: Log, tmp_path: Path) -> None:
+    """In a session with Spark's own catalog: one that stands in for it, as Delta's, hides every source from CREATE TABLE."""
+    command = [sys.executable, "-c", SQL_TABLE, log.uri, str(tmp_path)]
+    ran = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120, cwd=tmp_path)
+    assert ran.stdout.splitlines()[-1:] == ["['genre', 'duration_ms'] 2000"], ran.stderr
+
+
+def test_a_view_of_sql_reads_a_stream(log: Log) -> None:
+    log.spark.sql(f"CREATE TEMPORARY VIEW heard USING flight OPTIONS (uri '{log.uri}', stream 'tracks')")
+    try:
+        assert log.spark.sql("SELECT count(*) FROM heard WHERE duration_ms > 0").first()[0] == 2000
+    finally:
+        log.spark.sql("DROP VIEW heard")

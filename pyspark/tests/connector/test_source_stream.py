@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import shutil
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -124,9 +126,9 @@ def test_the_first_offset_is_kept_for_a_first_batch_that_is_repeated(spark: Spar
         until((tmp_path / "checkpoint/commits/0").exists)
         query.stop()
         first = json.loads((tmp_path / "checkpoint/sources/0/0").read_text())["streams"]["events"]
-        for folder in ["offsets", "commits"]:
-            for path in (tmp_path / "checkpoint" / folder).glob("*"):
-                path.unlink()
+        # As a crash leaves it that came after the first offset was written, and before anything else was.
+        for folder in ["checkpoint/offsets", "checkpoint/commits", "out"]:
+            shutil.rmtree(tmp_path / folder)
         until(lambda: len(held(log)) >= sum(first.values()) + 50)
         run(frame, tmp_path)
         rows = written(spark, tmp_path)
@@ -177,6 +179,122 @@ def test_offsets_of_the_starting_json_are_honoured(log: Log, tmp_path: Path) -> 
     start = json.dumps({"events": {"0": 7, "1": -2, "2": -1}})
     run(log.reader(startingOffsets=start).load(), tmp_path)
     assert written(log.spark, tmp_path) == [row for row in held(log) if row[0] == 1 or (row[0] == 0 and row[1] >= 7)]
+
+
+def first_rows_at(log: Log, ms: int) -> dict[int, int]:
+    """The first row of each partition that arrived at a time or later, as a scan of the whole log tells."""
+    rows = log.read(columns="partition,offset,arrived_at").where(f"arrived_at >= timestamp_millis({ms})")
+    return {row[0]: row[1] for row in rows.groupBy("partition").agg({"offset": "min"}).collect()}
+
+
+# In the first night of the bounded world, and long after its end.
+NIGHT_MS, LATE_MS = 1_577_900_000_123, 1_600_000_000_000
+
+
+def test_starting_timestamp_wins_over_the_other_two_and_begins_with_the_first_row_since(
+    log: Log, tmp_path: Path
+) -> None:
+    later = {"events": dict.fromkeys(map(str, range(3)), NIGHT_MS + 3_600_000)}
+    options = {"startingOffsets": "latest", "startingOffsetsByTimestamp": json.dumps(later)}
+    run(log.reader(startingTimestamp=str(NIGHT_MS), **options).load(), tmp_path / "all")
+    first = first_rows_at(log, NIGHT_MS)
+    assert all(row > 0 for row in first.values())
+    assert written(log.spark, tmp_path / "all") == [row for row in held(log) if row[1] >= first[row[0]]]
+    run(log.reader(**options).load(), tmp_path / "by partition")
+    first = first_rows_at(log, NIGHT_MS + 3_600_000)
+    assert written(log.spark, tmp_path / "by partition") == [row for row in held(log) if row[1] >= first[row[0]]]
+
+
+def test_starting_offsets_by_timestamp_takes_a_time_for_each_partition(log: Log, tmp_path: Path) -> None:
+    times = {0: NIGHT_MS, 1: NIGHT_MS + 7_200_000, 2: 0}
+    text = json.dumps({"events": {str(partition): ms for partition, ms in times.items()}})
+    run(log.reader(startingOffsetsByTimestamp=text).load(), tmp_path)
+    first = {partition: first_rows_at(log, ms)[partition] for partition, ms in times.items()}
+    assert first[2] == 0
+    assert written(log.spark, tmp_path) == [row for row in held(log) if row[1] >= first[row[0]]]
+
+
+def test_a_time_after_the_last_row_is_an_error_or_the_latest_as_the_strategy_says(log: Log, tmp_path: Path) -> None:
+    late = str(LATE_MS)
+    text = refused(log.reader(startingTimestamp=late).load(), tmp_path / "error")
+    assert "DOWNBEAT_OPTION_INVALID" in text
+    assert "startingOffsetsByTimestampStrategy=latest" in text
+    query = run(
+        log.reader(startingTimestamp=late, startingOffsetsByTimestampStrategy="latest").load(), tmp_path / "latest"
+    )
+    assert not any(progress["numInputRows"] for progress in query.recentProgress)
+
+
+def test_min_offsets_per_trigger_waits_for_rows_and_no_longer_than_max_trigger_delay(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    with serve(spark, *live()) as log:
+        # Far more than arrives in the time: only the delay ends the waiting.
+        frame = log.follow(minOffsetsPerTrigger="100000000", maxTriggerDelay="6s", maxOffsetsPerTrigger="200000000")
+        query = write(frame, tmp_path, processingTime="100 milliseconds")
+        until(lambda: sum(1 for progress in query.recentProgress if progress["numInputRows"]) >= 3)
+        query.stop()
+        begun = [
+            datetime.fromisoformat(progress["timestamp"].replace("Z", "+00:00"))
+            for progress in query.recentProgress
+            if progress["numInputRows"]
+        ]
+        # The first takes what is there; each after it waits.
+        waits = [(later - earlier).total_seconds() for earlier, later in itertools.pairwise(begun)]
+        assert all(wait > 5 for wait in waits), waits
+
+
+def test_min_offsets_per_trigger_does_not_keep_available_now_from_its_last_rows(log: Log, tmp_path: Path) -> None:
+    limits = {"minOffsetsPerTrigger": "1000", "maxOffsetsPerTrigger": "1500"}
+    query = run(log.follow(**limits), tmp_path)
+    assert written(log.spark, tmp_path) == held(log)
+    assert sum(1 for progress in query.recentProgress if progress["numInputRows"]) > 1
+
+
+def test_min_partitions_and_max_records_per_partition_split_a_partition_among_tasks(log: Log, tmp_path: Path) -> None:
+    rows = held(log)
+    for name, options, tasks in [
+        ("one each", {}, 3),
+        ("at least", {"minPartitions": "8"}, 8),
+        ("at most", {"maxRecordsPerPartition": str(len(rows) // 10)}, 11),
+    ]:
+        frame = log.read(**options)
+        assert frame.rdd.getNumPartitions() >= tasks, name
+        assert frame.rdd.getNumPartitions() <= tasks + 3, name
+        run(log.follow(**options), tmp_path / name)
+        assert written(log.spark, tmp_path / name) == rows, name
+
+
+def test_tasks_that_share_a_partition_mark_the_same_duplicates(log: Log) -> None:
+    key = {"dedupe.key": "event_id"}
+    marked = [
+        sorted(tuple(row) for row in frame.where("duplicate").select("partition", "offset").collect())
+        for frame in [log.read(**key), log.read(**key, minPartitions="16")]
+    ]
+    assert marked[0]
+    assert marked[0] == marked[1]
+
+
+def test_a_stream_takes_no_ending(log: Log, tmp_path: Path) -> None:
+    with pytest.raises(Exception, match="a stream has no end"):
+        run(log.follow(endingTimestamp="1577900000000"), tmp_path)
+
+
+def test_rows_that_expired_are_an_error_or_skipped_and_counted(spark: SparkSession, tmp_path: Path) -> None:
+    anchor = "2020-01-02T00:00:00Z"
+    world = [*BOUNDED[:-2], "--anchor", anchor, "--speed", "0.001"]
+    with serve(spark, *world) as log:
+        run(log.follow(maxOffsetsPerTrigger="300"), tmp_path)
+        rows = written(spark, tmp_path)
+    # The same log a day later, of which it remembers six hours.
+    later = [*BOUNDED[:-2], "--anchor", "2020-01-03T00:00:00Z", "--speed", "0.001", "--retention", "6h"]
+    with serve(spark, *later) as log:
+        assert "DOWNBEAT_DATA_LOSS" in refused(log.follow(), tmp_path)
+        query = run(log.follow(failOnDataLoss="false"), tmp_path)
+        after = [row for row in written(spark, tmp_path) if row not in set(rows)]
+        assert after == held(log)
+        assert all(offset > 0 for _, offset in after)
+        assert query.lastProgress is not None
 
 
 def refused(frame: DataFrame, folder: Path) -> str:

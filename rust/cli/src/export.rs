@@ -113,7 +113,7 @@ impl Export {
         }
         let until_us = config.until_us().filter(|_| self.stream.is_log());
         let (columns, schema) = columns_of(self.stream, &self.columns)?;
-        let log = WorldLog::new(config, Clock::end_of_time())?;
+        let log = WorldLog::new(config, Clock::end_of_time(), None)?;
         let contents = Contents {
             world: log.world().to_owned(),
             stream: self.stream.text().to_owned(),

@@ -95,6 +95,8 @@ pub(crate) struct WorldLog {
     streams: Vec<LogStream>,
     clock: Clock,
     course: Course,
+    /// Hours for which rows are held.
+    retention: Option<u32>,
 }
 
 /// What a [`Pace`] comes to in a world.
@@ -105,7 +107,8 @@ enum Course {
 }
 
 impl WorldLog {
-    pub(crate) fn new(config: WorldConfig, clock: Clock) -> Result<Self> {
+    /// Rows are held for `retention` hours of world time; absent: for ever.
+    pub(crate) fn new(config: WorldConfig, clock: Clock, retention: Option<u32>) -> Result<Self> {
         let config_json = serde_json::to_string(&config)
             .map_err(|cause| Failure::work(format!("cannot write the world's configuration as JSON: {cause}")))?;
         let world = World::new(config).map_err(|error| Failure::usage(error.to_string()))?;
@@ -125,7 +128,7 @@ impl WorldLog {
                     .map_err(|cause| Failure::work(format!("cannot count the rows by the anchor: {cause}")))?,
             ),
         };
-        Ok(Self { world, config_json, streams, clock, course })
+        Ok(Self { world, config_json, streams, clock, course, retention })
     }
 
     /// Counts the rows there are by now, or those before `until_us` if that is sooner, which takes a while for a long history.
@@ -151,7 +154,18 @@ impl WorldLog {
             Course::Rate(growth) => growth.position(&self.world, self.clock.passed_us())?,
         };
         let until = self.world.config().until_us().unwrap_or(i64::MAX);
-        Ok(Held { earliest: 0, latest: position.rows(&self.world, partition)?, ended: until <= position.from_us })
+        let latest = position.rows(&self.world, partition)?;
+        // Both are looked up at different moments of the same clock, which never goes back.
+        let earliest = self.earliest(partition)?.min(latest);
+        Ok(Held { earliest, latest, ended: until <= position.from_us })
+    }
+
+    /// The first row that has not expired. Rows expire by the hour, whose first rows are known without making any.
+    fn earliest(&self, partition: u32) -> Result<u64, LogError> {
+        const HOUR_US: i64 = 3_600_000_000;
+        let Some(hours) = self.retention else { return Ok(0) };
+        let since_us = self.now_us().saturating_sub(i64::from(hours).saturating_mul(HOUR_US));
+        Ok(self.world.offset_at(partition, since_us.div_euclid(HOUR_US) * HOUR_US)?)
     }
 
     /// When the world begins.
@@ -244,7 +258,7 @@ mod tests {
             until: until.map(us),
             ..WorldConfig::default()
         };
-        (WorldLog::new(config, clock).unwrap(), hands)
+        (WorldLog::new(config, clock, None).unwrap(), hands)
     }
 
     fn latest(log: &WorldLog) -> [u64; 2] {
@@ -334,6 +348,21 @@ mod tests {
                 assert_eq!(held, Held { earliest: 0, latest: rows, ended: true }, "{pace:?}");
             }
         }
+    }
+
+    #[test]
+    fn rows_expire_by_the_hour_after_their_retention_and_never_come_back() {
+        let (mut log, hands) = log(300, "2026-10-01", None, "2026-10-02T08:30:00Z", Pace::Speed(1.0));
+        log.retention = Some(6);
+        let at = |log: &WorldLog, time| log.offset_at("events", 0, us(time)).unwrap();
+        let first = log.held("events", 0).unwrap().earliest;
+        assert_eq!(first, at(&log, "2026-10-02T02:00:00Z"));
+        assert!(first > 0 && log.arrived_at("events", 0, first).unwrap() >= us("2026-10-02T02:00:00Z"));
+        hands.fetch_add(HOUR_US / 2, Ordering::AcqRel);
+        assert_eq!(log.held("events", 0).unwrap().earliest, at(&log, "2026-10-02T03:00:00Z"));
+        hands.fetch_sub(5 * HOUR_US, Ordering::AcqRel);
+        assert_eq!(log.held("events", 0).unwrap().earliest, at(&log, "2026-10-02T03:00:00Z"));
+        assert_eq!(log.held("tracks", 0).unwrap().earliest, 0);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use tokio::{
 use crate::{
     failure::{Failure, Result},
     live::{Clock, Pace, WorldLog},
-    settings::ServeSettings,
+    settings::{ServeSettings, hours},
     world::{WorldFlags, set, time},
 };
 
@@ -50,6 +50,9 @@ pub(crate) struct Serve {
     /// The moment at which world time and clock agree, e.g. 2026-10-08T12:00:00Z [default: now]
     #[arg(long, value_name = "TIME", value_parser = time)]
     anchor: Option<i64>,
+    /// How long rows can be read after their arrival, in world time and cut off at whole hours: 36h, 7d [default: for ever]
+    #[arg(long, value_name = "TIME", value_parser = hours)]
+    retention: Option<u32>,
     /// Reads at once; one more is refused [default: 256]
     #[arg(long, value_name = "N")]
     max_reads: Option<usize>,
@@ -78,7 +81,7 @@ impl Serve {
         let clock = Clock::new(settings.anchor, pace);
         let anchor = DateTime::from_timestamp_micros(clock.anchor_us()).unwrap_or_default();
         let runtime = threads(settings.max_reads.saturating_add(QUESTION_THREADS))?;
-        let log = Arc::new(WorldLog::new(config, clock)?);
+        let log = Arc::new(WorldLog::new(config, clock, settings.retention)?);
         log.count_history(i64::MAX);
         let served = runtime.block_on(async {
             let server = Server::bind(Arc::clone(&log) as Arc<dyn Log>, settings.listen, settings.options())
@@ -100,6 +103,7 @@ impl Serve {
         set(&mut settings.speed, self.speed);
         set(&mut settings.rate, self.rate.map(Some));
         set(&mut settings.anchor, self.anchor.map(Some));
+        set(&mut settings.retention, self.retention.map(Some));
         set(&mut settings.max_reads, self.max_reads);
         set(&mut settings.max_message_bytes, self.max_message_bytes);
         set(&mut settings.drain_seconds, self.drain_seconds);
@@ -112,7 +116,7 @@ fn announce(log: &WorldLog, server: &Server, anchor: &str) -> Result<()> {
     let mut text = format!("listening on grpc://{} world={} anchor={anchor}\n", server.address(), log.world());
     for stream in log.streams() {
         let rows = (0..stream.partitions)
-            .map(|partition| log.held(&stream.name, partition).map(|held| held.latest))
+            .map(|partition| log.held(&stream.name, partition).map(|held| held.latest - held.earliest))
             .sum::<Result<u64, _>>()
             .map_err(|cause| Failure::work(format!("cannot count the rows of '{}': {cause}", stream.name)))?;
         text += &format!("stream {} partitions={} rows={rows}\n", stream.name, stream.partitions);

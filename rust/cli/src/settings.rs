@@ -38,6 +38,9 @@ pub(crate) struct ServeSettings {
     pub(crate) speed: f64,
     /// Events a second instead, over all partitions; absent: as many as the world makes at its speed.
     pub(crate) rate: Option<f64>,
+    /// Hours of world time for which rows can be read after their arrival; absent: for ever.
+    #[serde(deserialize_with = "retention")]
+    pub(crate) retention: Option<u32>,
     /// Reads at once.
     pub(crate) max_reads: usize,
     /// The largest message sent.
@@ -56,6 +59,7 @@ impl Default for ServeSettings {
             anchor: None,
             speed: 1.0,
             rate: None,
+            retention: None,
             max_reads,
             max_message_bytes,
             drain_seconds: drain.as_secs(),
@@ -110,6 +114,20 @@ fn within(name: &str, value: f64, most: f64) -> Result<()> {
 
 fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
     Option::<String>::deserialize(deserializer)?.map(|text| time(&text).map_err(de::Error::custom)).transpose()
+}
+
+fn retention<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    Option::<String>::deserialize(deserializer)?.map(|text| hours(&text).map_err(de::Error::custom)).transpose()
+}
+
+/// A number of hours, written as hours or days.
+pub(crate) fn hours(text: &str) -> Result<u32, String> {
+    let hours = match (text.strip_suffix('h'), text.strip_suffix('d')) {
+        (Some(hours), _) => hours.parse::<u32>().ok(),
+        (_, Some(days)) => days.parse::<u32>().ok().and_then(|days| days.checked_mul(24)),
+        _ => None,
+    };
+    hours.filter(|&hours| hours > 0).ok_or_else(|| format!("'{text}' is no time to keep rows; write 36h or 7d"))
 }
 
 /// Refuses a world whose settings contradict each other; the simulator checks each on its own.
@@ -365,7 +383,16 @@ mod tests {
 
     #[test]
     fn settings_out_of_bounds_are_refused() {
-        for text in ["speed: 0", "speed: .nan", "rate: -1", "rate: .inf", "drain_seconds: 3601"] {
+        for text in [
+            "speed: 0",
+            "speed: .nan",
+            "rate: -1",
+            "rate: .inf",
+            "drain_seconds: 3601",
+            "retention: 0h",
+            "retention: 7",
+            "retention: 200000000d",
+        ] {
             let (_, serve) = parse(&format!("serve:\n  {text}\n")).unwrap();
             assert!(serve.check().unwrap_err().to_string().contains("is not possible"), "{text}");
         }

@@ -22,8 +22,13 @@ public final class NativeFlight {
 
   /** What is held of each partition of a stream now. */
   public static OffsetsReply offsets(String uris, String world, String stream) {
+    return offsets(uris, world, stream, Long.MIN_VALUE);
+  }
+
+  /** The same, and the first row that arrived at {@code atUs} or later, in microseconds since 1970 UTC. */
+  public static OffsetsReply offsets(String uris, String world, String stream, long atUs) {
     try {
-      return OffsetsReply.parseFrom(Native.offsets(uris, world, stream, Long.MIN_VALUE));
+      return OffsetsReply.parseFrom(Native.offsets(uris, world, stream, atUs));
     } catch (InvalidProtocolBufferException impossible) {
       throw new IllegalStateException(impossible);
     }

@@ -7,9 +7,7 @@ import org.apache.spark.sql.types.StructType
 private[source] final class FlightBatch(server: FlightServer, schema: StructType) extends Batch {
   override lazy val planInputPartitions: Array[InputPartition] = {
     val held = server.held()
-    val start = server.resolve("startingOffsets", server.options.starting.getOrElse(Position.Earliest), held)
-    val end = server.resolve("endingOffsets", server.options.ending, held)
-    server.slices(start, end).toArray
+    server.slices(server.start(Position.Earliest, held), server.end(held)).toArray
   }
 
   override def createReaderFactory(): PartitionReaderFactory = new FlightReaderFactory(server.options, schema)

@@ -3,6 +3,7 @@ package dev.downbeat.spark.source
 import java.nio.charset.StandardCharsets.UTF_8
 import java.util
 import java.util.Optional
+import java.util.concurrent.TimeUnit
 
 import scala.collection.immutable.SortedMap
 import scala.jdk.CollectionConverters._
@@ -11,11 +12,13 @@ import scala.jdk.OptionConverters._
 import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.connector.read.{InputPartition, PartitionReaderFactory}
 import org.apache.spark.sql.connector.read.streaming.{
+  CompositeReadLimit,
   MicroBatchStream,
   Offset,
   ReadAllAvailable,
   ReadLimit,
   ReadMaxRows,
+  ReadMinRows,
   ReportsSourceMetrics,
   SupportsTriggerAvailableNow
 }
@@ -36,14 +39,16 @@ private[source] final class FlightMicroBatchStream(server: FlightServer, schema:
   /** Where Trigger.AvailableNow ends: what there was when it began. */
   @volatile private var availableNow: Option[SortedMap[Int, Long]] = None
 
+  /** When a micro-batch last did not have to wait for more rows: long ago, so that the first does not. */
+  private var lastBatch = System.nanoTime() - TimeUnit.DAYS.toNanos(36500)
+
   /** What the server had when it was last asked. */
   @volatile private var latest: Option[FlightOffset] = None
 
   override def initialOffset(): Offset = {
     val log = new InitialOffset(server.options.stream, checkpoint)
     log.get(0).getOrElse {
-      val position = server.options.starting.getOrElse(Position.Latest)
-      val first = server.resolve("startingOffsets", position, server.held())
+      val first = server.start(Position.Latest, server.held())
       // Another run of the same query may have been faster: what is written counts.
       if (log.add(0, first)) first else log.get(0).getOrElse(first)
     }
@@ -51,8 +56,15 @@ private[source] final class FlightMicroBatchStream(server: FlightServer, schema:
 
   override def deserializeOffset(json: String): Offset = FlightOffset.parse(json, server.options.stream)
 
-  override def getDefaultReadLimit: ReadLimit =
-    server.options.maxOffsetsPerTrigger.map(ReadLimit.maxRows).getOrElse(ReadLimit.allAvailable())
+  override def getDefaultReadLimit: ReadLimit = {
+    val least = server.options.minOffsetsPerTrigger.map(ReadLimit.minRows(_, server.options.maxTriggerDelayMs))
+    val most = server.options.maxOffsetsPerTrigger.map(ReadLimit.maxRows)
+    Seq(least, most).flatten match {
+      case Seq()      => ReadLimit.allAvailable()
+      case Seq(limit) => limit
+      case limits     => ReadLimit.compositeLimit(limits.toArray)
+    }
+  }
 
   override def latestOffset(): Offset = throw new UnsupportedOperationException("latestOffset(start, limit) is used")
 
@@ -72,11 +84,31 @@ private[source] final class FlightMicroBatchStream(server: FlightServer, schema:
       // Wait for a server that is behind, rather than read its rows again.
       partition -> math.max(next, end)
     }
-    server.offset(limit match {
-      case rows: ReadMaxRows   => RateLimit.end(start.next, reachable, rows.maxRows)
-      case _: ReadAllAvailable => reachable
-      case other               => throw new UnsupportedOperationException(s"the read limit $other")
-    })
+    server.offset(limited(start.next, reachable, limit))
+  }
+
+  private def limited(start: SortedMap[Int, Long], reachable: SortedMap[Int, Long], limit: ReadLimit) = {
+    val limits = limit match {
+      case several: CompositeReadLimit => several.getReadLimits.toSeq
+      case one                         => Seq(one)
+    }
+    limits
+      .collectFirst {
+        case _: ReadAllAvailable                                       => reachable
+        case least: ReadMinRows if isTooEarly(start, reachable, least) => start
+        case most: ReadMaxRows                                         => RateLimit.end(start, reachable, most.maxRows)
+      }
+      .getOrElse(reachable)
+  }
+
+  /** Whether a micro-batch should wait for more rows. What Trigger.AvailableNow reads is not going to be more. */
+  private def isTooEarly(start: SortedMap[Int, Long], reachable: SortedMap[Int, Long], least: ReadMinRows): Boolean = {
+    val rows = reachable.map { case (partition, end) => BigInt(end - start(partition)) }.sum
+    val waited = System.nanoTime() - lastBatch
+    val wait = availableNow.isEmpty && rows < least.minRows &&
+      waited < TimeUnit.MILLISECONDS.toNanos(least.maxTriggerDelayMs)
+    if (!wait) lastBatch = System.nanoTime()
+    wait
   }
 
   override def reportLatestOffset(): Offset = latest.orNull

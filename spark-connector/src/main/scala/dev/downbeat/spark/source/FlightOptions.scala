@@ -1,41 +1,59 @@
 package dev.downbeat.spark.source
 
+import java.util.Locale
 import java.util.concurrent.TimeUnit
 
-import scala.jdk.CollectionConverters._
 import scala.util.control.NonFatal
 
-import org.apache.spark.sql.catalyst.util.IntervalUtils
-import org.apache.spark.sql.util.CaseInsensitiveStringMap
+import org.apache.spark.network.util.JavaUtils
+import org.apache.spark.sql.catalyst.util.{CaseInsensitiveMap, IntervalUtils}
 import org.apache.spark.unsafe.types.UTF8String
 
 import dev.downbeat.spark.{Errors, Words}
 import dev.downbeat.spark.jni.NativeReader.Dedupe
 
-/** The options of `format("flight")`, checked.
+/** The options of `format("flight")`, checked. Those that the Kafka source has too mean what they mean there.
   *
-  * | option                 | type                   | default                   | meaning                                                                      |
-  * |:-----------------------|:-----------------------|:--------------------------|:-----------------------------------------------------------------------------|
-  * | `uri`                  | text                   | required                  | replicas of one server, comma-separated: `grpc://host:port`                  |
-  * | `stream`               | text                   | required                  | which of its streams                                                         |
-  * | `columns`              | names, comma-separated | all                       | columns to read, in this order                                               |
-  * | `startingOffsets`      | earliest, latest, JSON | latest; in batch earliest | first row, e.g. `{"events":{"0":23,"1":-2}}`; -2 is earliest, -1 latest      |
-  * | `endingOffsets`        | latest, JSON           | latest                    | batch only: row after the last one                                           |
-  * | `maxOffsetsPerTrigger` | rows                   | no limit                  | the most rows of a micro-batch, shared out by what each partition has        |
-  * | `failOnDataLoss`       | true, false            | true                      | whether rows the server no longer has are an error; false logs them          |
-  * | `dedupe.key`           | column                 | none                      | adds a boolean column `duplicate`: the key arrived before, within the window |
-  * | `dedupe.window`        | interval               | 10 minutes                | how far back duplicates are looked for                                       |
+  * | option                               | type                   | default                   | meaning                                                                                                       |
+  * |:-------------------------------------|:-----------------------|:--------------------------|:--------------------------------------------------------------------------------------------------------------|
+  * | `uri`                                | text                   | required                  | replicas of one server, comma-separated: `grpc://host:port`                                                   |
+  * | `stream`                             | text                   | required                  | which of its streams                                                                                          |
+  * | `columns`                            | names, comma-separated | all                       | columns to read, in this order                                                                                |
+  * | `startingOffsets`                    | earliest, latest, JSON | latest; in batch earliest | first row, e.g. `{"events":{"0":23,"1":-2}}`; -2 is earliest, -1 latest                                       |
+  * | `startingOffsetsByTimestamp`         | JSON                   | none                      | first row that arrived at a time or later, e.g. `{"events":{"0":1790812800000}}`; wins over `startingOffsets` |
+  * | `startingTimestamp`                  | milliseconds           | none                      | the same time for every partition; wins over both                                                             |
+  * | `startingOffsetsByTimestampStrategy` | error, latest          | error                     | what if no row has arrived since a starting time                                                              |
+  * | `endingOffsets`                      | latest, JSON           | latest                    | batch only: row after the last one                                                                            |
+  * | `endingOffsetsByTimestamp`           | JSON                   | none                      | batch only: the first row that is not read, by its arrival; latest if there is none                           |
+  * | `endingTimestamp`                    | milliseconds           | none                      | batch only: the same time for every partition                                                                 |
+  * | `maxOffsetsPerTrigger`               | rows                   | no limit                  | the most rows of a micro-batch, shared out by what each partition has                                         |
+  * | `minOffsetsPerTrigger`               | rows                   | no limit                  | a micro-batch waits until there are so many; not with Trigger.AvailableNow                                    |
+  * | `maxTriggerDelay`                    | time, e.g. 15m         | 15m                       | how long it waits for them at the most                                                                        |
+  * | `minPartitions`                      | number                 | one a partition           | tasks at least: large partitions are read by several                                                          |
+  * | `maxRecordsPerPartition`             | rows                   | no limit                  | the most rows of a task                                                                                       |
+  * | `failOnDataLoss`                     | true, false            | true                      | whether rows the server no longer has are an error; false logs and counts them                                |
+  * | `dedupe.key`                         | column                 | none                      | adds a boolean column `duplicate`: the key arrived before, within the window                                  |
+  * | `dedupe.window`                      | interval               | 10 minutes                | how far back duplicates are looked for                                                                        |
   */
 private[source] final case class FlightOptions(
     uris: String,
     stream: String,
     columns: Option[Seq[String]],
-    starting: Option[Position],
-    ending: Position,
+    starting: Option[Start],
+    ending: Option[Position],
+    minOffsetsPerTrigger: Option[Long],
     maxOffsetsPerTrigger: Option[Long],
+    maxTriggerDelayMs: Long,
+    minPartitions: Option[Int],
+    maxRecordsPerPartition: Option[Long],
     failOnDataLoss: Boolean,
     dedupe: Option[Dedupe]
 )
+
+/** Where a reading begins, which option says so, and whether it begins at the latest row where none has arrived since a
+  * time.
+  */
+private[source] final case class Start(option: String, position: Position, orLatest: Boolean)
 
 private[source] object FlightOptions {
   private val names = Seq(
@@ -43,8 +61,17 @@ private[source] object FlightOptions {
     "stream",
     "columns",
     "startingOffsets",
+    "startingOffsetsByTimestamp",
+    "startingOffsetsByTimestampStrategy",
+    "startingTimestamp",
     "endingOffsets",
+    "endingOffsetsByTimestamp",
+    "endingTimestamp",
     "maxOffsetsPerTrigger",
+    "minOffsetsPerTrigger",
+    "maxTriggerDelay",
+    "minPartitions",
+    "maxRecordsPerPartition",
     "failOnDataLoss",
     "dedupe.key",
     "dedupe.window"
@@ -53,13 +80,15 @@ private[source] object FlightOptions {
   /** The column that `dedupe.key` adds. */
   val Duplicate = "duplicate"
 
-  def parse(map: CaseInsensitiveStringMap): FlightOptions = {
-    map.asCaseSensitiveMap.asScala.foreach { case (name, value) =>
+  /** Checks options, whose names may be in any case. */
+  def parse(options: Map[String, String]): FlightOptions = {
+    val map = CaseInsensitiveMap(options)
+    options.foreach { case (name, value) =>
       if (!names.exists(_.equalsIgnoreCase(name))) {
         throw Errors.optionInvalid(name, value, s"there is no such option; ${Words.advice(name, names)}")
       }
     }
-    def optional(name: String): Option[String] = Option(map.get(name)).map(_.trim)
+    def optional(name: String): Option[String] = map.get(name).map(_.trim)
     def required(name: String, example: String): String = optional(name)
       .filter(_.nonEmpty)
       .getOrElse(throw Errors.optionInvalid(name, "", s"it is required, e.g. .option(\"$name\", \"$example\")"))
@@ -73,13 +102,43 @@ private[source] object FlightOptions {
         throw Errors.optionInvalid("dedupe.window", text, "it needs dedupe.key, the column that tells duplicates")
       }
     }
+    val orLatest = optional("startingOffsetsByTimestampStrategy").exists(strategy)
+    def position(option: String, parse: String => Position): Option[(String, Position)] =
+      optional(option).map(text => option -> parse(text))
+    // In order of precedence, as with Kafka; all are parsed, so that none is wrong unnoticed.
+    val starting = Seq(
+      position("startingTimestamp", Position.parseTime("startingTimestamp", _)),
+      position(
+        "startingOffsetsByTimestamp",
+        Position.parseTimes("startingOffsetsByTimestamp", stream, _)
+      ),
+      position("startingOffsets", Position.parse("startingOffsets", stream, _))
+    ).flatten
+    val ending = Seq(
+      position("endingTimestamp", Position.parseTime("endingTimestamp", _)),
+      position("endingOffsetsByTimestamp", Position.parseTimes("endingOffsetsByTimestamp", stream, _)),
+      position("endingOffsets", this.ending(stream, _))
+    ).flatten
+    val min = optional("minOffsetsPerTrigger").map(positive("minOffsetsPerTrigger", _))
+    val max = optional("maxOffsetsPerTrigger").map(positive("maxOffsetsPerTrigger", _))
+    for (least <- min; most <- max if least > most) {
+      throw Errors.optionInvalid("minOffsetsPerTrigger", least.toString, s"it is more than maxOffsetsPerTrigger, $most")
+    }
     FlightOptions(
       uris = required("uri", "grpc://127.0.0.1:8815"),
       stream = stream,
       columns = optional("columns").map(names),
-      starting = optional("startingOffsets").map(Position.parse("startingOffsets", stream, _)),
-      ending = optional("endingOffsets").map(ending(stream, _)).getOrElse(Position.Latest),
-      maxOffsetsPerTrigger = optional("maxOffsetsPerTrigger").map(positive("maxOffsetsPerTrigger", _)),
+      starting = starting.headOption.map { case (option, position) => Start(option, position, orLatest) },
+      ending = ending.headOption.map(_._2),
+      minOffsetsPerTrigger = min,
+      maxOffsetsPerTrigger = max,
+      maxTriggerDelayMs = optional("maxTriggerDelay").map(milliseconds).getOrElse(TimeUnit.MINUTES.toMillis(15)),
+      minPartitions = optional("minPartitions").map { text =>
+        val least = positive("minPartitions", text)
+        if (least.isValidInt) least.toInt
+        else throw Errors.optionInvalid("minPartitions", text, s"there are no more than ${Int.MaxValue} tasks")
+      },
+      maxRecordsPerPartition = optional("maxRecordsPerPartition").map(positive("maxRecordsPerPartition", _)),
       failOnDataLoss = failOnDataLoss,
       dedupe = key.map(new Dedupe(_, window.map(microseconds).getOrElse(TimeUnit.MINUTES.toMicros(10)), failOnDataLoss))
     )
@@ -93,11 +152,25 @@ private[source] object FlightOptions {
     columns
   }
 
+  /** Where a batch ends. */
   private def ending(stream: String, text: String): Position =
     Position.parse("endingOffsets", stream, text) match {
       case Position.Earliest =>
         throw Errors.optionInvalid("endingOffsets", text, "nothing ends before its start; use latest or JSON")
       case other => other
+    }
+
+  private def strategy(text: String): Boolean = text.toLowerCase(Locale.ROOT) match {
+    case "error"  => false
+    case "latest" => true
+    case _        => throw Errors.optionInvalid("startingOffsetsByTimestampStrategy", text, "write error or latest")
+  }
+
+  private def milliseconds(text: String): Long =
+    try JavaUtils.timeStringAsMs(text)
+    catch {
+      case _: NumberFormatException =>
+        throw Errors.optionInvalid("maxTriggerDelay", text, "write a time with its unit, e.g. 15m or 30s")
     }
 
   private def boolean(option: String, text: String): Boolean =

@@ -1,19 +1,62 @@
 package dev.downbeat.spark.source
 
+import scala.annotation.tailrec
 import scala.jdk.CollectionConverters._
 
 import org.apache.spark.TaskContext
+import org.apache.spark.internal.Logging
 import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.connector.metric.{CustomSumMetric, CustomTaskMetric}
 import org.apache.spark.sql.connector.read.{InputPartition, PartitionReader, PartitionReaderFactory}
 import org.apache.spark.sql.types.StructType
 import org.apache.spark.sql.vectorized.ColumnarBatch
 
-import dev.downbeat.spark.jni.{NativeBatch, NativeReader}
+import dev.downbeat.spark.DownbeatException
+import dev.downbeat.spark.jni.{NativeBatch, NativeFlight, NativeReader}
 import dev.downbeat.spark.proto.flight.ReadRange
 
-/** One task's share: rows `[from, until)` of a partition. */
-private[source] final case class Slice(world: String, partition: Int, from: Long, until: Long) extends InputPartition
+/** One task's share: rows `[from, until)` of a partition.
+  *
+  * @param incomplete
+  *   whether rows next to them were wanted too, and lost
+  */
+private[source] final case class Slice(
+    world: String,
+    partition: Int,
+    from: Long,
+    until: Long,
+    incomplete: Boolean = false
+) extends InputPartition {
+  def rows: Long = until - from
+}
+
+private[source] object Slice {
+
+  /** Cuts slices so that none has more than `mostRows`, and then, in proportion to their rows, so that there are
+    * `least` at least: as the Kafka source does, but rounding up. Rows and their order stay.
+    */
+  def split(slices: Seq[Slice], least: Option[Int], mostRows: Option[Long]): Seq[Slice] = {
+    val bounded = mostRows.fold(slices)(most => slices.flatMap(slice => cut(slice, (slice.rows - 1) / most + 1)))
+    least match {
+      case Some(wanted) if wanted > bounded.size =>
+        val total = bounded.map(_.rows.toDouble).sum
+        bounded.flatMap(slice => cut(slice, math.ceil(slice.rows / total * wanted).toLong))
+      case _ => bounded
+    }
+  }
+
+  /** A slice in so many parts that differ by a row at most, or as many as it has rows. */
+  private def cut(slice: Slice, parts: Long): Seq[Slice] = {
+    val count = math.min(parts, slice.rows).toInt
+    val (each, larger) = (slice.rows / count, slice.rows % count)
+    (0 until count).map { part =>
+      val from = slice.from + part * each + math.min(part.toLong, larger)
+      val until = from + each + (if (part < larger) 1 else 0)
+      // What is lost is counted once.
+      slice.copy(from = from, until = until, incomplete = slice.incomplete && part == 0)
+    }
+  }
+}
 
 /** Makes the readers of a query's tasks. It travels to them, so it holds what they need and no connection. */
 private[source] final class FlightReaderFactory(options: FlightOptions, schema: StructType)
@@ -23,45 +66,105 @@ private[source] final class FlightReaderFactory(options: FlightOptions, schema: 
   override def createReader(partition: InputPartition): PartitionReader[InternalRow] =
     throw new UnsupportedOperationException("rows are read as columns")
 
-  override def createColumnarReader(partition: InputPartition): PartitionReader[ColumnarBatch] = {
-    val slice = partition.asInstanceOf[Slice]
-    val columns = StructType(schema.filter(_.name != FlightOptions.Duplicate || options.dedupe.isEmpty))
-    val range = ReadRange
-      .newBuilder()
-      .setStream(options.stream)
-      .setPartition(slice.partition)
-      .setFrom(slice.from)
-      .setUntil(slice.until)
-      .addAllColumns(columns.fieldNames.toSeq.asJava)
-      .setWorld(slice.world)
-      .build()
-    val dedupe = options.dedupe.filter(_ => columns.length < schema.length).orNull
-    new FlightReader(NativeReader.open(options.uris, range, columns, dedupe), schema)
-  }
+  override def createColumnarReader(partition: InputPartition): PartitionReader[ColumnarBatch] =
+    new FlightReader(options, schema, partition.asInstanceOf[Slice])
 }
 
-private final class FlightReader(rows: NativeReader, schema: StructType) extends PartitionReader[ColumnarBatch] {
+private final class FlightReader(options: FlightOptions, schema: StructType, slice: Slice)
+    extends PartitionReader[ColumnarBatch]
+    with Logging {
+  private val columns = StructType(schema.filter(_.name != FlightOptions.Duplicate || options.dedupe.isEmpty))
+  private val dedupe = options.dedupe.filter(_ => columns.length < schema.length).orNull
+
+  /** The row after those handed on. */
+  private var position = slice.from
+  @volatile private var rows = open()
   private var batch: Option[(NativeBatch, ColumnarBatch)] = None
   private var bytes = 0L
+
+  /** How often rows were found missing, and how often that was for their being expired. */
+  private var losses = if (slice.incomplete) 1L else 0L
+  private var outOfRange = losses
 
   // A killed task may be waiting for a server that has nothing to say.
   Option(TaskContext.get()).foreach(_.addTaskInterruptListener((_, _) => rows.cancel()))
 
   override def next(): Boolean = {
     closeBatch()
-    batch = Option(rows.next()).map { native =>
+    batch = Option(read()).map { native =>
       bytes += native.bytes
+      position += native.rows
       (native, native.columns(schema))
     }
     batch.isDefined
   }
 
+  /** The next rows, or null after the last. Where they have expired since the task was planned, those after them,
+    * unless that is an error.
+    */
+  @tailrec
+  private def read(): NativeBatch = {
+    val read =
+      try Right(rows.next())
+      catch {
+        case expired: DownbeatException if !options.failOnDataLoss && expired.getCondition == "DOWNBEAT_OUT_OF_RANGE" =>
+          Left(expired)
+      }
+    read match {
+      case Right(batch)                    => batch
+      case Left(expired) if !skip(expired) => null
+      case _                               => this.read()
+    }
+  }
+
+  /** Goes on with the first row held; false if none of the task's rows is. */
+  private def skip(expired: DownbeatException): Boolean = {
+    val held = math.min(earliest(), slice.until)
+    // Not expired, but not there yet.
+    if (held <= position) throw expired
+    logWarning(
+      s"Rows $position to $held of ${options.stream} partition ${slice.partition} have expired; going on because " +
+        "failOnDataLoss is false"
+    )
+    losses += 1
+    outOfRange += 1
+    position = held
+    val any = position < slice.until
+    if (any) {
+      rows.close()
+      rows = open()
+    }
+    any
+  }
+
+  private def earliest(): Long = NativeFlight
+    .offsets(options.uris, slice.world, options.stream)
+    .getPartitionsList
+    .asScala
+    .find(_.getPartition == slice.partition)
+    .map(_.getEarliest)
+    .getOrElse(0L)
+
+  private def open(): NativeReader = {
+    val range = ReadRange
+      .newBuilder()
+      .setStream(options.stream)
+      .setPartition(slice.partition)
+      .setFrom(position)
+      .setUntil(slice.until)
+      .addAllColumns(columns.fieldNames.toSeq.asJava)
+      .setWorld(slice.world)
+      .build()
+    NativeReader.open(options.uris, range, columns, dedupe)
+  }
+
   override def get(): ColumnarBatch = batch.get._2
 
-  override def currentMetricsValues(): Array[CustomTaskMetric] = Array(new CustomTaskMetric {
-    override def name(): String = NativeBytes.Name
-    override def value(): Long = bytes
-  })
+  override def currentMetricsValues(): Array[CustomTaskMetric] = Array(
+    FlightMetric(NativeBytes.Name, bytes),
+    FlightMetric(DataLoss.Name, losses),
+    FlightMetric(OffsetOutOfRange.Name, outOfRange)
+  )
 
   override def close(): Unit = {
     closeBatch()
@@ -74,6 +177,8 @@ private final class FlightReader(rows: NativeReader, schema: StructType) extends
   }
 }
 
+private final case class FlightMetric(name: String, value: Long) extends CustomTaskMetric
+
 /** Arrow bytes that came from the server, after decoding. */
 final class NativeBytes extends CustomSumMetric {
   override def name(): String = NativeBytes.Name
@@ -82,4 +187,24 @@ final class NativeBytes extends CustomSumMetric {
 
 private[source] object NativeBytes {
   val Name = "nativeBytes"
+}
+
+/** How many readings found rows missing, and went on without. */
+final class DataLoss extends CustomSumMetric {
+  override def name(): String = DataLoss.Name
+  override def description(): String = "readings with rows missing"
+}
+
+private[source] object DataLoss {
+  val Name = "dataLoss"
+}
+
+/** How many of those because the server no longer, or not yet, has rows with those numbers. */
+final class OffsetOutOfRange extends CustomSumMetric {
+  override def name(): String = OffsetOutOfRange.Name
+  override def description(): String = "readings out of the range held"
+}
+
+private[source] object OffsetOutOfRange {
+  val Name = "offsetOutOfRange"
 }

@@ -1,5 +1,7 @@
 package dev.downbeat.spark.source
 
+import java.time.Instant
+
 import scala.collection.immutable.SortedMap
 import scala.jdk.CollectionConverters._
 
@@ -51,20 +53,61 @@ private[source] final class FlightServer(val options: FlightOptions) extends Log
       .map(partition => partition.getPartition -> Held(partition.getEarliest, partition.getLatest))
   )
 
+  /** The first row of each partition that arrived at a time or later, in milliseconds since 1970 UTC, where there is
+    * one.
+    */
+  private def arrivedAt(ms: Long): Map[Int, Option[Long]] = NativeFlight
+    .offsets(uris, world, stream, Math.multiplyExact(ms, 1000L))
+    .getPartitionsList
+    .asScala
+    .map(partition => partition.getPartition -> Option.when(partition.hasAt)(partition.getAt))
+    .toMap
+
   def offset(next: SortedMap[Int, Long]): FlightOffset = FlightOffset(world, stream, next)
 
-  /** Turns a position into rows, which must be among those held. */
-  def resolve(option: String, position: Position, held: SortedMap[Int, Held]): FlightOffset = position match {
+  /** Where a reading begins: as the options say, or else at `position`. */
+  def start(position: Position, held: SortedMap[Int, Held]): FlightOffset = {
+    val start = options.starting.getOrElse(Start("startingOffsets", position, orLatest = true))
+    resolve(start.option, start.position, start.orLatest, held)
+  }
+
+  /** Where a bounded reading ends. */
+  def end(held: SortedMap[Int, Held]): FlightOffset =
+    resolve("endingOffsets", options.ending.getOrElse(Position.Latest), orLatest = true, held)
+
+  /** Turns a position into rows, which must be among those held. Where no row has arrived since a time, it is the
+    * latest, or an error.
+    */
+  private def resolve(
+      option: String,
+      position: Position,
+      orLatest: Boolean,
+      held: SortedMap[Int, Held]
+  ): FlightOffset = position match {
     case Position.Earliest => offset(held.map { case (partition, rows) => partition -> rows.earliest })
     case Position.Latest   => offset(held.map { case (partition, rows) => partition -> rows.latest })
+    case Position.Time(ms) => resolve(option, Position.Times(held.map(_._1 -> ms)), orLatest, held)
+    case Position.Times(wanted) =>
+      ofEach(option, wanted, held, "a time")
+      val found = wanted.values.toSeq.distinct.map(ms => ms -> arrivedAt(ms)).toMap
+      offset(held.map { case (partition, rows) =>
+        val ms = wanted(partition)
+        partition -> found(ms)
+          .get(partition)
+          .flatten
+          .getOrElse(
+            if (orLatest) rows.latest
+            else
+              throw Errors.optionInvalid(
+                option,
+                ms.toString,
+                s"no row of $stream partition $partition has arrived at ${Instant.ofEpochMilli(ms)} or later; name an " +
+                  "earlier time, or set startingOffsetsByTimestampStrategy=latest to begin with the next row"
+              )
+          )
+      })
     case Position.Rows(wanted) =>
-      if (wanted.keySet != held.keySet) {
-        throw Errors.optionInvalid(
-          option,
-          wanted.toSeq.sorted.map { case (partition, row) => s"$partition:$row" }.mkString(","),
-          s"the partitions of '$stream' are ${held.keys.mkString(", ")}; name a row for each (-2 is earliest, -1 latest)"
-        )
-      }
+      ofEach(option, wanted, held, "a row")
       offset(held.map { case (partition, rows) =>
         partition -> (wanted(partition) match {
           case Position.EarliestRow                              => rows.earliest
@@ -77,6 +120,15 @@ private[source] final class FlightServer(val options: FlightOptions) extends Log
       })
   }
 
+  private def ofEach(option: String, wanted: Map[Int, Long], held: SortedMap[Int, Held], what: String): Unit =
+    if (wanted.keySet != held.keySet) {
+      throw Errors.optionInvalid(
+        option,
+        wanted.toSeq.sorted.map { case (partition, number) => s"$partition:$number" }.mkString(","),
+        s"the partitions of '$stream' are ${held.keys.mkString(", ")}; name $what for each"
+      )
+    }
+
   /** Refuses offsets of another world, or of other partitions than there are. */
   def check(offset: FlightOffset, held: SortedMap[Int, Held]): Unit = {
     if (offset.world != world) throw Errors.checkpointOfOtherWorld(offset.world, uris, world)
@@ -85,19 +137,21 @@ private[source] final class FlightServer(val options: FlightOptions) extends Log
     }
   }
 
-  /** The slices of `[start, end)` that are held. What is not is an error, or logged and left out. */
+  /** The slices of `[start, end)` that are held, as many as the options want. What is not held is an error, or logged,
+    * counted and left out.
+    */
   def slices(start: FlightOffset, end: FlightOffset): Seq[Slice] = {
     val rows = held()
     check(start, rows)
     check(end, rows)
-    rows.toSeq.flatMap { case (partition, held) =>
+    val slices = rows.toSeq.flatMap { case (partition, held) =>
       val (from, until) = (start.next(partition), end.next(partition))
-      if (from < until && (from < held.earliest || until > held.latest)) {
-        lost(s"Rows $from to $until of $stream partition $partition are wanted, ${rowsHeld(held)}")
-      }
-      val slice = Slice(world, partition, math.max(from, held.earliest), math.min(until, held.latest))
+      val incomplete = from < until && (from < held.earliest || until > held.latest)
+      if (incomplete) lost(s"Rows $from to $until of $stream partition $partition are wanted, ${rowsHeld(held)}")
+      val slice = Slice(world, partition, math.max(from, held.earliest), math.min(until, held.latest), incomplete)
       Option.when(slice.from < slice.until)(slice)
     }
+    Slice.split(slices, options.minPartitions, options.maxRecordsPerPartition)
   }
 
   /** Says that rows are missing: an error unless the option `failOnDataLoss` is false. */

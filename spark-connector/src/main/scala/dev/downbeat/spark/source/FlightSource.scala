@@ -2,7 +2,10 @@ package dev.downbeat.spark.source
 
 import java.util
 
-import org.apache.spark.sql.connector.catalog.{SupportsRead, Table, TableCapability, TableProvider}
+import scala.jdk.CollectionConverters._
+
+import org.apache.spark.sql.catalyst.util.CaseInsensitiveMap
+import org.apache.spark.sql.connector.catalog.{SupportsRead, Table, TableCapability, TableCatalog, TableProvider}
 import org.apache.spark.sql.connector.expressions.Transform
 import org.apache.spark.sql.connector.metric.CustomMetric
 import org.apache.spark.sql.connector.read.{Batch, Scan, ScanBuilder, SupportsPushDownRequiredColumns}
@@ -18,22 +21,45 @@ final class FlightSource extends TableProvider with DataSourceRegister {
   override def shortName(): String = "flight"
 
   override def inferSchema(map: CaseInsensitiveStringMap): StructType = {
-    val options = FlightOptions.parse(map)
+    val options = FlightOptions.parse(FlightTable.options(map.asCaseSensitiveMap))
     Errors.whilePlanning(new FlightServer(options).schema())
   }
 
   override def getTable(schema: StructType, by: Array[Transform], properties: util.Map[String, String]): Table =
-    new FlightTable(schema)
+    new FlightTable(schema, FlightTable.options(properties))
 }
 
-private final class FlightTable(override val schema: StructType) extends Table with SupportsRead {
+/** @param options
+  *   those of a table that SQL made; a reader's come with the scan
+  */
+private final class FlightTable(override val schema: StructType, options: Map[String, String])
+    extends Table
+    with SupportsRead {
   override def name(): String = "flight"
 
   override def capabilities(): util.Set[TableCapability] =
     util.EnumSet.of(TableCapability.BATCH_READ, TableCapability.MICRO_BATCH_READ)
 
-  override def newScanBuilder(options: CaseInsensitiveStringMap): ScanBuilder =
-    new FlightScanBuilder(FlightOptions.parse(options), schema)
+  override def newScanBuilder(scan: CaseInsensitiveStringMap): ScanBuilder = {
+    val all = CaseInsensitiveMap(options) ++ scan.asCaseSensitiveMap.asScala
+    new FlightScanBuilder(FlightOptions.parse(all), schema)
+  }
+}
+
+private object FlightTable {
+
+  /** The options of a reader, or those among the properties of a table that SQL made: beside the catalog's own notes,
+    * each stands there once more, with a prefix.
+    */
+  def options(properties: util.Map[String, String]): Map[String, String] = {
+    val all = properties.asScala.toMap
+    if (!all.contains(TableCatalog.PROP_PROVIDER)) all
+    else
+      all.collect {
+        case (name, value) if name.startsWith(TableCatalog.OPTION_PREFIX) =>
+          name.stripPrefix(TableCatalog.OPTION_PREFIX) -> value
+      }
+  }
 }
 
 private final class FlightScanBuilder(options: FlightOptions, table: StructType)
@@ -55,10 +81,19 @@ private final case class FlightScan(options: FlightOptions, readSchema: StructTy
 
   override def columnarSupportMode(): Scan.ColumnarSupportMode = Scan.ColumnarSupportMode.SUPPORTED
 
-  override def supportedCustomMetrics(): Array[CustomMetric] = Array(new NativeBytes)
+  override def supportedCustomMetrics(): Array[CustomMetric] =
+    Array(new NativeBytes, new OffsetOutOfRange, new DataLoss)
 
   override def toBatch: Batch = new FlightBatch(new FlightServer(options), readSchema)
 
-  override def toMicroBatchStream(checkpoint: String): MicroBatchStream =
+  override def toMicroBatchStream(checkpoint: String): MicroBatchStream = {
+    if (options.ending.isDefined) {
+      throw Errors.optionInvalid(
+        "endingOffsets",
+        "",
+        "a stream has no end; leave the ending options out, or read it in batch"
+      )
+    }
     new FlightMicroBatchStream(new FlightServer(options), readSchema, checkpoint)
+  }
 }
