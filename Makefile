@@ -40,7 +40,7 @@ airflow: build ## start a standalone Airflow on loopback with the DAGs ready to 
 	@exec airflow_dags/standalone.sh
 
 .PHONY: test
-test: needs-chromium build lint test-rust test-connector test-python test-airflow ## build and run every check and every test of every part
+test: needs-test build lint test-rust test-connector test-python test-airflow ## build and run every check and every test of every part
 
 .PHONY: lint
 lint: build ## formats, lints and types, with warnings denied
@@ -100,6 +100,10 @@ needs-build:
 .PHONY: needs-chromium
 needs-chromium:
 	@.ci/needs.sh chromium
+
+.PHONY: needs-test
+needs-test:
+	@.ci/needs.sh chromium openssl
 
 target/release/.made: $(RUST_SOURCES)
 	cargo build --release --locked -p downbeat-cli -p downbeat-jni

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pyarrow as pa
 from pyarrow import flight
@@ -37,8 +39,13 @@ def ask(uri: str) -> World:
 
 
 def _ask_one(address: str) -> World:
-    with flight.connect(address) as client:
-        options = flight.FlightCallOptions(timeout=_PATIENCE_SECONDS)
+    """Ask with the credentials that the Spark source takes from the environment, too."""
+    files = {name: os.environ.get(f"DOWNBEAT_{name}") for name in ("TOKEN_FILE", "TLS_CA", "TLS_CERT", "TLS_KEY")}
+    read = {name: Path(path).read_bytes() for name, path in files.items() if path}
+    headers = [(b"authorization", b"Bearer " + read["TOKEN_FILE"].split()[0])] if "TOKEN_FILE" in read else []
+    tls = {"tls_root_certs": read.get("TLS_CA"), "cert_chain": read.get("TLS_CERT"), "private_key": read.get("TLS_KEY")}
+    with flight.connect(address, **tls) as client:
+        options = flight.FlightCallOptions(timeout=_PATIENCE_SECONDS, headers=headers)
         (reply,) = client.do_action(flight.Action("world", b""), options)
         fields = dict(_length_delimited(reply.body.to_pybytes()))
     return World(fingerprint=fields[1].decode(), config=fields.get(2, b"{}").decode())

@@ -18,7 +18,7 @@ from pyspark.sql.streaming import DataStreamReader
 PROJECT = Path(__file__).parents[3]
 DOWNBEAT = PROJECT / "target/release/downbeat"
 CONTRACT = str(PROJECT / "contracts/listening.yaml")
-LISTENING = re.compile(r"listening on (grpc://127\.0\.0\.1:\d+) world=(\S+) anchor=(\S+)\n")
+LISTENING = re.compile(r"listening on (grpc(?:\+tls)?://127\.0\.0\.1:\d+) world=(\S+) anchor=(\S+)\n")
 
 # Long past, so that all of it has happened whatever the clock says.
 BOUNDED = [
@@ -67,6 +67,8 @@ def serve(spark: SparkSession, *flags: str) -> Iterator[Log]:
         assert process.stdout is not None
         line = process.stdout.readline()
         match = LISTENING.fullmatch(line)
+        if not match:
+            process.kill()
         assert match, f"the first line is {line!r}"
         log = Log(spark, process, match[1], match[2])
         try:

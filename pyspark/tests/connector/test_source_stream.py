@@ -280,6 +280,23 @@ def test_a_stream_takes_no_ending(log: Log, tmp_path: Path) -> None:
         run(log.follow(endingTimestamp="1577900000000"), tmp_path)
 
 
+def test_a_replica_that_is_killed_in_mid_stream_costs_no_row_and_doubles_none(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    world = [*BOUNDED[:2], "--partitions", "2", "--start", "2020-01-01", "--until", "2020-02-01"]
+    with serve(spark, *world) as first, serve(spark, *world) as second:
+        assert first.world == second.world
+        replicas = Log(spark, first.process, f"{first.uri},{second.uri}", first.world)
+        rows = second.read(columns="offset").count()
+        query = write(replicas.follow(maxOffsetsPerTrigger=str(rows // 8)), tmp_path, processingTime="0 seconds")
+        until(lambda: any(progress["numInputRows"] for progress in query.recentProgress))
+        first.process.kill()
+        until(lambda: sum(progress["numInputRows"] for progress in query.recentProgress) >= rows)
+        query.stop()
+        assert query.exception() is None
+        assert written(spark, tmp_path) == held(second)
+
+
 def test_rows_that_expired_are_an_error_or_skipped_and_counted(spark: SparkSession, tmp_path: Path) -> None:
     anchor = "2020-01-02T00:00:00Z"
     world = [*BOUNDED[:-2], "--anchor", anchor, "--speed", "0.001"]

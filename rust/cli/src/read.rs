@@ -1,10 +1,13 @@
 //! `downbeat read`: a few rows of a server, for people.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+};
 
 use arrow::{array::RecordBatch, json::LineDelimitedWriter, util::pretty::pretty_format_batches};
 use clap::Args;
-use downbeat_flight::{Client, Error};
+use downbeat_flight::{Client, Credentials, Error, Token};
 use downbeat_model::Stream;
 
 use crate::failure::{Failure, Result};
@@ -13,11 +16,24 @@ use crate::failure::{Failure, Result};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   downbeat read grpc://127.0.0.1:8815
-  downbeat read grpc://127.0.0.1:8815 --stream truth --partition 2 --from 100000 --limit 5 --json")]
+  downbeat read grpc://127.0.0.1:8815 --stream truth --partition 2 --from 100000 --limit 5 --json
+  DOWNBEAT_TOKEN_FILE=token downbeat read grpc+tls://events.example:8815 --tls-ca ca.pem")]
 pub(crate) struct Read {
-    /// The server's address, as `downbeat serve` prints it
+    /// The server's address, as `downbeat serve` prints it: grpc://… or grpc+tls://…
     #[arg(value_name = "grpc://HOST:PORT")]
     uri: String,
+    /// A file whose first line is the token to show
+    #[arg(long, value_name = "FILE", env = "DOWNBEAT_TOKEN_FILE")]
+    token_file: Option<PathBuf>,
+    /// Certificates, as PEM, that sign the server's [default: those the system trusts]
+    #[arg(long, value_name = "FILE", env = "DOWNBEAT_TLS_CA")]
+    tls_ca: Option<PathBuf>,
+    /// Our certificate, as PEM, for a server that wants one
+    #[arg(long, value_name = "FILE", env = "DOWNBEAT_TLS_CERT", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The certificate's key, as PEM
+    #[arg(long, value_name = "FILE", env = "DOWNBEAT_TLS_KEY", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
     /// events, truth, tracks, artists or listeners
     #[arg(long, default_value_t = Stream::Events)]
     stream: Stream,
@@ -37,7 +53,13 @@ pub(crate) struct Read {
 
 impl Read {
     pub(crate) fn run(self) -> Result<()> {
-        let client = Client::connect(&self.uri, None).map_err(failure)?;
+        let credentials = Credentials {
+            token: self.token_file.map(Token::File),
+            ca: self.tls_ca,
+            identity: self.tls_cert.zip(self.tls_key),
+            server_name: None,
+        };
+        let client = Client::connect_with(&self.uri, None, &credentials).map_err(failure)?;
         let stream = self.stream.text();
         let offsets = client.offsets(stream, None).map_err(failure)?;
         let held = offsets.iter().find(|offsets| offsets.partition == self.partition).ok_or_else(|| {

@@ -1,6 +1,6 @@
 //! `downbeat serve`: a world's log on a socket, growing as world time passes.
 
-use std::{io::Write, net::SocketAddr, sync::Arc};
+use std::{io::Write, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use chrono::{DateTime, SecondsFormat};
 use clap::Args;
@@ -30,14 +30,30 @@ const QUESTION_THREADS: usize = 64;
   downbeat serve --listeners 20000 --tracks 100000 --start 2026-10-01
   downbeat serve --seed 7 --start 2026-10-01 --until 2026-10-29 --listen 127.0.0.1:0
   downbeat serve --config world.yaml --anchor 2026-10-08T00:00:00Z --speed 60
-  downbeat serve --start 2026-10-01 --rate 50000 --metrics 127.0.0.1:9464")]
+  downbeat serve --start 2026-10-01 --rate 50000 --metrics 127.0.0.1:9464
+  downbeat serve --listen 0.0.0.0:8815 --token-file tokens --tls-cert server.pem --tls-key server.key")]
 pub(crate) struct Serve {
-    /// Address to listen on, this machine only; port 0 is any free one [default: 127.0.0.1:8815]
+    /// Address to listen on; one that other machines can reach needs a token and TLS. Port 0 is any free one [default: 127.0.0.1:8815]
     #[arg(long, value_name = "HOST:PORT")]
     listen: Option<SocketAddr>,
     /// Address for /healthz and /metrics (Prometheus) over HTTP, this machine only [default: none]
     #[arg(long, value_name = "HOST:PORT")]
     metrics: Option<SocketAddr>,
+    /// A file with the bearer tokens of those who may read, one a line; it may change at any time [default: everybody may read]
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// The server's certificate, as PEM, followed by those that signed it [default: no TLS]
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The certificate's key, as PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Certificates, as PEM, one of which must have signed each client's [default: clients need no certificate]
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_client_ca: Option<PathBuf>,
+    /// Listen where strangers can reach, without token or TLS
+    #[arg(long)]
+    insecure: bool,
     /// Where clients reach all replicas of this log, this one among them; endpoints name them all [default: this one alone]
     #[arg(long, value_name = "grpc://HOST:PORT,…", value_delimiter = ',')]
     replicas: Option<Vec<String>>,
@@ -99,6 +115,11 @@ impl Serve {
     fn settings(self, mut settings: ServeSettings) -> Result<ServeSettings> {
         set(&mut settings.listen, self.listen);
         set(&mut settings.metrics, self.metrics.map(Some));
+        set(&mut settings.token_file, self.token_file.map(Some));
+        set(&mut settings.tls_cert, self.tls_cert.map(Some));
+        set(&mut settings.tls_key, self.tls_key.map(Some));
+        set(&mut settings.tls_client_ca, self.tls_client_ca.map(Some));
+        settings.insecure |= self.insecure;
         set(&mut settings.replicas, self.replicas);
         set(&mut settings.speed, self.speed);
         set(&mut settings.rate, self.rate.map(Some));
@@ -113,7 +134,7 @@ impl Serve {
 }
 
 fn announce(log: &WorldLog, server: &Server, anchor: &str) -> Result<()> {
-    let mut text = format!("listening on grpc://{} world={} anchor={anchor}\n", server.address(), log.world());
+    let mut text = format!("listening on {} world={} anchor={anchor}\n", server.uri(), log.world());
     for stream in log.streams() {
         let rows = (0..stream.partitions)
             .map(|partition| log.held(&stream.name, partition).map(|held| held.latest - held.earliest))

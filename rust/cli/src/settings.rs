@@ -5,9 +5,14 @@
 //! something else is refused, with its line and the name that was probably meant: a setting that is silently ignored is
 //! found out about much later.
 
-use std::{fs, net::SocketAddr, path::Path, time::Duration};
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use downbeat_flight::ServerOptions;
+use downbeat_flight::{Security, ServerOptions, ServerTls};
 use downbeat_model::{nearest, shown};
 use downbeat_simulator::{FaultRates, WorldConfig};
 use serde::{Deserialize, Deserializer, de, forward_to_deserialize_any};
@@ -29,6 +34,16 @@ pub(crate) struct ServeSettings {
     pub(crate) listen: SocketAddr,
     /// Address of health and metrics; absent: none.
     pub(crate) metrics: Option<SocketAddr>,
+    /// A file with the tokens of those who may read, one a line; absent: everybody may.
+    pub(crate) token_file: Option<PathBuf>,
+    /// The server's certificate as PEM, with those that signed it; absent: no TLS.
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The certificate's key as PEM.
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Certificates as PEM, one of which must have signed a client's; absent: clients need none.
+    pub(crate) tls_client_ca: Option<PathBuf>,
+    /// Listen where strangers can reach, without token and TLS.
+    pub(crate) insecure: bool,
     /// Addresses of all replicas as clients reach them; empty: this server alone.
     pub(crate) replicas: Vec<String>,
     /// The moment at which world time and clock agree, in microseconds since 1970 UTC; absent: when the server starts.
@@ -51,10 +66,15 @@ pub(crate) struct ServeSettings {
 
 impl Default for ServeSettings {
     fn default() -> Self {
-        let ServerOptions { replicas, max_reads, max_message_bytes, drain, metrics } = ServerOptions::default();
+        let ServerOptions { replicas, max_reads, max_message_bytes, drain, metrics, .. } = ServerOptions::default();
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8815)),
             metrics,
+            token_file: None,
+            tls_cert: None,
+            tls_key: None,
+            tls_client_ca: None,
+            insecure: false,
             replicas,
             anchor: None,
             speed: 1.0,
@@ -70,7 +90,17 @@ impl Default for ServeSettings {
 impl ServeSettings {
     /// What the Flight server is told.
     pub(crate) fn options(&self) -> ServerOptions {
+        let tls = self.tls_cert.clone().zip(self.tls_key.clone());
         ServerOptions {
+            security: Security {
+                tokens: self.token_file.clone(),
+                tls: tls.map(|(certificate, key)| ServerTls {
+                    certificate,
+                    key,
+                    client_ca: self.tls_client_ca.clone(),
+                }),
+                insecure: self.insecure,
+            },
             replicas: self.replicas.clone(),
             max_reads: self.max_reads,
             max_message_bytes: self.max_message_bytes,
@@ -92,6 +122,12 @@ impl ServeSettings {
                 "speed = {speed} and rate = {rate} contradict each other: the one says how fast world time passes, the \
                  other how many events arrive; set one of them"
             )));
+        }
+        if self.tls_cert.is_some() != self.tls_key.is_some() {
+            return Err(Failure::usage("tls_cert and tls_key belong together; give both, or neither".to_owned()));
+        }
+        if self.tls_client_ca.is_some() && self.tls_cert.is_none() {
+            return Err(Failure::usage("tls_client_ca needs TLS; give tls_cert and tls_key".to_owned()));
         }
         if metrics.is_some_and(|metrics| metrics == *listen && listen.port() != 0) {
             return Err(Failure::usage(format!(
@@ -383,18 +419,28 @@ mod tests {
 
     #[test]
     fn settings_out_of_bounds_are_refused() {
-        for text in [
-            "speed: 0",
-            "speed: .nan",
-            "rate: -1",
-            "rate: .inf",
-            "drain_seconds: 3601",
-            "retention: 0h",
-            "retention: 7",
-            "retention: 200000000d",
-        ] {
+        for text in ["speed: 0", "speed: .nan", "rate: -1", "rate: .inf", "drain_seconds: 3601"] {
             let (_, serve) = parse(&format!("serve:\n  {text}\n")).unwrap();
             assert!(serve.check().unwrap_err().to_string().contains("is not possible"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_retention_is_a_number_of_hours_or_days() {
+        for (text, hours) in [("36h", 36), ("7d", 168)] {
+            assert_eq!(parse(&format!("serve:\n  retention: {text}\n")).unwrap().1.retention, Some(hours));
+        }
+        for text in ["0h", "7", "7w", "h", "-1d", "200000000d"] {
+            let error = parse(&format!("serve:\n  retention: \"{text}\"\n")).unwrap_err();
+            assert!(error.contains("write 36h or 7d"), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_tls_needs_together_is_refused_apart() {
+        for text in ["tls_cert: a", "tls_key: a", "tls_client_ca: a"] {
+            let (_, serve) = parse(&format!("serve:\n  {text}\n")).unwrap();
+            assert!(serve.check().unwrap_err().to_string().contains("tls_cert"), "{text}");
         }
     }
 

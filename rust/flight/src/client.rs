@@ -15,10 +15,17 @@ use prost::Message;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tonic::{
     Status,
+    service::interceptor::InterceptedService,
     transport::{Channel, Endpoint},
 };
 
-use crate::{BatchReader, Error, OFFSETS_ACTION, PartitionOffsets, Read, Result, WORLD_ACTION, WorldReply, proto};
+use crate::{
+    BatchReader, Credentials, Error, OFFSETS_ACTION, PartitionOffsets, Read, Result, WORLD_ACTION, WorldReply,
+    error::innermost, proto, security::Bearer,
+};
+
+/// A connection that shows who asks.
+pub(crate) type Connection = FlightServiceClient<InterceptedService<Channel, Bearer>>;
 
 /// The largest message taken: far above what our server sends, for servers that batch otherwise.
 const MESSAGE_BYTES: usize = 64 * 1024 * 1024;
@@ -97,21 +104,35 @@ pub(crate) struct Shared {
 struct Replica {
     uri: String,
     channel: Channel,
+    bearer: Bearer,
 }
 
 impl Client {
-    /// Connects to the first of `uris` (`grpc://host:port`, several separated by commas) that answers, and ties the
-    /// client to its world, which must be `world` if one is given.
+    /// Connects without credentials; see [`connect_with`](Self::connect_with).
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] for a malformed address, [`Error::Unavailable`] at once if no replica answers,
-    /// [`Error::FailedPrecondition`] if they serve another world.
+    /// As there.
     pub fn connect(uris: &str, world: Option<&str>) -> Result<Self> {
+        Self::connect_with(uris, world, &Credentials::default())
+    }
+
+    /// Connects to the first of `uris` (`grpc://host:port` or `grpc+tls://host:port`, several separated by commas) that
+    /// answers, and ties the client to its world, which must be `world` if one is given.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for a malformed address or a file of `credentials` that cannot be read,
+    /// [`Error::Unavailable`] at once if no replica answers, [`Error::Unauthenticated`] if one does not know the token,
+    /// [`Error::FailedPrecondition`] if they serve another world.
+    pub fn connect_with(uris: &str, world: Option<&str>, credentials: &Credentials) -> Result<Self> {
         let runtime = runtime()?;
         // Channels start a task each.
         let _entered = runtime.enter();
-        let replicas: Vec<Replica> =
-            uris.split(',').map(str::trim).filter(|uri| !uri.is_empty()).map(Replica::new).collect::<Result<_>>()?;
+        let replicas: Vec<Replica> = uris
+            .split(',')
+            .map(str::trim)
+            .filter(|uri| !uri.is_empty())
+            .map(|uri| Replica::new(uri, credentials))
+            .collect::<Result<_>>()?;
         let mut failures = Vec::new();
         for (index, replica) in replicas.iter().enumerate() {
             match runtime.block_on(replica.world()) {
@@ -229,35 +250,37 @@ impl Shared {
     }
 
     /// The address and connection to ask next.
-    pub(crate) fn connection(&self) -> (String, FlightServiceClient<Channel>) {
+    pub(crate) fn connection(&self) -> (String, Connection) {
         let replica = self.replica();
         (replica.uri.clone(), replica.client())
     }
 }
 
-/// The host and port of a server's address.
-pub(crate) fn authority_of(uri: &str) -> Result<&str> {
+/// Whether a server's address asks for TLS, and its host and port.
+pub(crate) fn parts_of(uri: &str) -> Result<(bool, &str)> {
     let (scheme, authority) = uri.split_once("://").ok_or_else(|| malformed(uri))?;
-    match scheme {
-        "grpc" | "grpc+tcp" => {}
-        "grpc+tls" => {
-            return Err(Error::Unimplemented(format!("{uri}: TLS is not supported yet; use grpc://{authority}")));
-        }
+    let tls = match scheme {
+        "grpc" | "grpc+tcp" => false,
+        "grpc+tls" => true,
         _ => return Err(malformed(uri)),
-    }
+    };
     match authority.rsplit_once(':') {
-        Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => Ok(authority),
+        Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => Ok((tls, authority)),
         _ => Err(malformed(uri)),
     }
 }
 
 fn malformed(uri: &str) -> Error {
-    Error::InvalidArgument(format!("'{uri}' is not the address of a Flight server; write grpc://host:port"))
+    Error::InvalidArgument(format!(
+        "'{uri}' is not the address of a Flight server; write grpc://host:port or grpc+tls://host:port"
+    ))
 }
 
 impl Replica {
-    fn new(uri: &str) -> Result<Self> {
-        let endpoint = Endpoint::from_shared(format!("http://{}", authority_of(uri)?))
+    fn new(uri: &str, credentials: &Credentials) -> Result<Self> {
+        let (tls, authority) = parts_of(uri)?;
+        let scheme = if tls { "https" } else { "http" };
+        let mut endpoint = Endpoint::from_shared(format!("{scheme}://{authority}"))
             .map_err(|_| malformed(uri))?
             .connect_timeout(Duration::from_secs(5))
             .tcp_nodelay(true)
@@ -266,11 +289,19 @@ impl Replica {
             // A peer that vanished without a word is noticed within 20 seconds, also while a reader follows in silence.
             .http2_keep_alive_interval(Duration::from_secs(10))
             .keep_alive_timeout(Duration::from_secs(10));
-        Ok(Self { uri: uri.to_owned(), channel: endpoint.connect_lazy() })
+        if tls {
+            endpoint = endpoint.tls_config(credentials.tls_config()?).map_err(|cause| {
+                Error::InvalidArgument(format!("{uri}: TLS cannot be set up: {}", innermost(&cause)))
+            })?;
+        } else {
+            credentials.check(uri, authority)?;
+        }
+        Ok(Self { uri: uri.to_owned(), channel: endpoint.connect_lazy(), bearer: credentials.bearer() })
     }
 
-    fn client(&self) -> FlightServiceClient<Channel> {
-        FlightServiceClient::new(self.channel.clone()).max_decoding_message_size(MESSAGE_BYTES)
+    fn client(&self) -> Connection {
+        FlightServiceClient::with_interceptor(self.channel.clone(), self.bearer.clone())
+            .max_decoding_message_size(MESSAGE_BYTES)
     }
 
     async fn world(&self) -> Result<WorldReply> {
@@ -323,6 +354,5 @@ mod tests {
         {
             assert!(matches!(Client::connect(bad, None), Err(Error::InvalidArgument(_))), "{bad}");
         }
-        assert!(matches!(Client::connect("grpc+tls://host:1", None), Err(Error::Unimplemented(_))));
     }
 }

@@ -106,7 +106,7 @@ impl From<Error> for Status {
 }
 
 /// The text of the last cause in the chain: "Connection refused" tells more than "transport error".
-fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+pub(crate) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     let mut last = error;
     while let Some(source) = last.source() {
         last = source;

@@ -30,6 +30,7 @@ mod metrics;
 mod produce;
 mod reader;
 mod request;
+mod security;
 mod server;
 mod service;
 
@@ -44,6 +45,7 @@ pub use error::{Error, Result};
 pub use log::{Batches, Held, Log, LogError, LogStream};
 pub use proto::{PartitionOffsets, StreamInfo, WorldReply};
 pub use reader::{BatchReader, Canceller, Read};
+pub use security::{Credentials, Secret, Security, ServerTls, Token};
 pub use server::{Server, ServerOptions};
 
 /// The action that tells the first and last rows held, or a row by its time.

@@ -4,13 +4,15 @@ use std::{fmt, future::Future, io, net::SocketAddr, ops::RangeInclusive, sync::A
 
 use arrow_flight::flight_service_server::FlightServiceServer;
 use tokio::sync::watch;
-use tonic::transport::server::TcpIncoming;
+use tonic::{service::interceptor::InterceptedService, transport::server::TcpIncoming};
 
 use crate::{
-    Error, Log, Result,
-    client::authority_of,
+    Error, Log, Result, Security,
+    client::parts_of,
+    error::innermost,
     http::{Http, Watched},
     metrics::Metrics,
+    security::Guard,
     service::Service,
 };
 
@@ -33,7 +35,9 @@ const ALIVE: Duration = Duration::from_secs(30);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerOptions {
-    /// Where clients reach each replica of this log, as `grpc://host:port`: every endpoint of a `FlightInfo` names them
+    /// Who may read, and how.
+    pub security: Security,
+    /// Where clients reach each replica of this log, as `grpc://host:port` or `grpc+tls://host:port`: every endpoint of a `FlightInfo` names them
     /// all. This server's own address is to be among them; empty: it is the only one.
     pub replicas: Vec<String>,
     /// Reads under way at once, in [`Self::MAX_READS`]; one more is refused with [`Error::ResourceExhausted`]. Each holds
@@ -58,13 +62,14 @@ impl ServerOptions {
     fn check(&self) -> Result<()> {
         within("max_reads", self.max_reads, Self::MAX_READS)?;
         within("max_message_bytes", self.max_message_bytes, Self::MAX_MESSAGE_BYTES)?;
-        self.replicas.iter().try_for_each(|uri| authority_of(uri).map(drop))
+        self.replicas.iter().try_for_each(|uri| parts_of(uri).map(drop))
     }
 }
 
 impl Default for ServerOptions {
     fn default() -> Self {
         Self {
+            security: Security::default(),
             replicas: Vec::new(),
             max_reads: 256,
             max_message_bytes: 4 * 1024 * 1024,
@@ -101,6 +106,9 @@ pub(crate) enum Phase {
 pub struct Server {
     incoming: TcpIncoming,
     address: SocketAddr,
+    uri: String,
+    builder: tonic::transport::Server,
+    guard: Guard,
     http: Option<Http>,
     watched: Watched,
     phase: watch::Sender<Phase>,
@@ -114,11 +122,18 @@ impl Server {
     /// than [`ServerOptions::max_reads`].
     ///
     /// # Errors
-    /// [`Error::FailedPrecondition`] for an address other machines could reach, [`Error::Unavailable`] where the
-    /// address cannot be taken, [`Error::InvalidArgument`] for an option out of bounds.
+    /// [`Error::FailedPrecondition`] for an address other machines could reach where anybody could read,
+    /// [`Error::Unavailable`] where the address cannot be taken, [`Error::InvalidArgument`] for an option out of bounds and a
+    /// file that cannot be used.
     pub fn bind(log: Arc<dyn Log>, listen: SocketAddr, options: ServerOptions) -> Result<Self> {
         options.check()?;
-        [Some(listen), options.metrics].into_iter().flatten().try_for_each(only_loopback)?;
+        let security = &options.security;
+        security.check(listen)?;
+        if let Some(metrics) = options.metrics {
+            // They ask nobody for a token.
+            Security { insecure: security.insecure, ..Security::default() }.check(metrics)?;
+        }
+        let (guard, tls) = (security.guard()?, security.tls_config()?);
         let incoming =
             TcpIncoming::bind(listen).map_err(|cause| cannot_listen(listen, &cause))?.with_nodelay(Some(true));
         let address = incoming.local_addr().map_err(|cause| cannot_listen(listen, &cause))?;
@@ -126,20 +141,32 @@ impl Server {
             Some(listen) => Some(Http::bind(listen).map_err(|cause| cannot_listen(listen, &cause))?),
             None => None,
         };
+        let mut builder = tonic::transport::Server::builder();
+        if let Some(tls) = tls {
+            builder = builder.tls_config(tls).map_err(|cause| {
+                Error::InvalidArgument(format!("the certificate or its key cannot be used: {}", innermost(&cause)))
+            })?;
+        }
+        let uri = format!("{}://{address}", security.scheme());
         let ServerOptions { mut replicas, max_reads, max_message_bytes, drain, .. } = options;
         if replicas.is_empty() {
-            replicas.push(format!("grpc://{address}"));
+            replicas.push(uri.clone());
         }
         let (phase, seen) = watch::channel(Phase::Serving);
         let metrics = Arc::new(Metrics::new(log.as_ref(), max_reads));
         let watched = Watched { log, metrics, phase: seen };
         let service = Service::new(watched.clone(), replicas, max_reads, max_message_bytes);
-        Ok(Self { incoming, address, http, watched, phase, service, max_reads, drain })
+        Ok(Self { incoming, address, uri, builder, guard, http, watched, phase, service, max_reads, drain })
     }
 
     /// The address taken, with its port.
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The address as clients write it.
+    pub fn uri(&self) -> &str {
+        &self.uri
     }
 
     /// The address of `/healthz` and `/metrics`, with its port.
@@ -153,16 +180,17 @@ impl Server {
     /// # Errors
     /// [`Error::Internal`] if a socket fails.
     pub async fn serve(self, stop: impl Future<Output = ()> + Send) -> Result<()> {
-        let Self { incoming, address, http, watched, phase, service, max_reads, drain } = self;
+        let Self { incoming, address, builder, guard, http, watched, phase, service, max_reads, drain, .. } = self;
+        let service = FlightServiceServer::new(service).max_decoding_message_size(REQUEST_BYTES);
         let mut stopping = phase.subscribe();
         // One connection may carry every read there may be, and some questions: a client that opens more is to be told,
         // not left waiting.
         let streams = u32::try_from(max_reads).unwrap_or(u32::MAX).saturating_add(64);
-        let serving = tonic::transport::Server::builder()
+        let serving = builder
             .max_concurrent_streams(streams)
             .http2_keepalive_interval(Some(ALIVE))
             .http2_keepalive_timeout(Some(ALIVE))
-            .add_service(FlightServiceServer::new(service).max_decoding_message_size(REQUEST_BYTES))
+            .add_service(InterceptedService::new(service, guard))
             .serve_with_incoming_shutdown(incoming, async move {
                 // An error means the sender is gone, which is a stop as well.
                 let _ = stopping.wait_for(|phase| *phase != Phase::Serving).await;
@@ -187,16 +215,6 @@ impl Server {
             told = telling => told.map_err(|cause| Error::Internal(format!("serving health and metrics failed: {cause}"))),
             () = clock => Ok(()),
         }
-    }
-}
-
-fn only_loopback(listen: SocketAddr) -> Result<()> {
-    match listen.ip().is_loopback() {
-        true => Ok(()),
-        false => Err(Error::FailedPrecondition(format!(
-            "refusing to listen on {listen}: there are no tokens and no TLS yet, so anyone who reaches that address \
-             could read; listen on 127.0.0.1 or [::1]"
-        ))),
     }
 }
 

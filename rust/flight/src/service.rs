@@ -238,7 +238,10 @@ impl FlightService for Service {
         &self,
         _: Request<Streaming<HandshakeRequest>>,
     ) -> Result<Response<Self::HandshakeStream>, Status> {
-        Err(Error::Unimplemented("Handshake: this server asks for no credentials; connect without".into()).into())
+        Err(Error::Unimplemented(
+            "Handshake: this server wants no user and password; show a bearer token with each call".into(),
+        )
+        .into())
     }
 
     async fn poll_flight_info(&self, _: Request<FlightDescriptor>) -> Result<Response<PollInfo>, Status> {

@@ -5,42 +5,53 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use downbeat_flight::Client;
+use downbeat_flight::{Client, Credentials, Secret, Token, proto::Connection};
 
 use crate::error::Result;
 
 /// Connections kept: more worlds than this at once is no use of one process; the oldest is dropped when its readers end.
 const KEPT: usize = 16;
 
-static CLIENTS: Mutex<VecDeque<(String, Client)>> = Mutex::new(VecDeque::new());
+static CLIENTS: Mutex<VecDeque<(Connection, Client)>> = Mutex::new(VecDeque::new());
 
-/// Connects to whatever world is served at `uris` now, and keeps the connection for [`client`].
-pub(crate) fn connect(uris: &str) -> Result<Client> {
-    let client = Client::connect(uris, None)?;
-    keep(uris, client.clone());
+/// Connects to whatever world is served there now, and keeps the connection for [`client`].
+pub(crate) fn connect(to: Connection) -> Result<Client> {
+    let client = Client::connect_with(&to.uris, None, &credentials(&to))?;
+    keep(to, client.clone());
     Ok(client)
 }
 
-/// A connection to `world` at `uris`.
-pub(crate) fn client(uris: &str, world: &str) -> Result<Client> {
-    let kept = clients().iter().find(|(at, client)| at == uris && client.fingerprint() == world).cloned();
+/// A connection to `world`.
+pub(crate) fn client(to: Connection, world: &str) -> Result<Client> {
+    let kept = clients().iter().find(|(at, client)| *at == to && client.fingerprint() == world).cloned();
     if let Some((_, client)) = kept {
         return Ok(client);
     }
-    let client = Client::connect(uris, Some(world))?;
-    keep(uris, client.clone());
+    let client = Client::connect_with(&to.uris, Some(world), &credentials(&to))?;
+    keep(to, client.clone());
     Ok(client)
 }
 
-fn keep(uris: &str, client: Client) {
+fn credentials(to: &Connection) -> Credentials {
+    let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    let token = given(&to.token).map(|token| Token::Text(Secret::new(token)));
+    Credentials {
+        token: token.or_else(|| given(&to.token_file).map(|file| Token::File(file.into()))),
+        ca: given(&to.tls_ca).map(Into::into),
+        identity: given(&to.tls_certificate).zip(given(&to.tls_key)).map(|(own, key)| (own.into(), key.into())),
+        server_name: given(&to.tls_server_name),
+    }
+}
+
+fn keep(to: Connection, client: Client) {
     let mut clients = clients();
-    clients.retain(|(at, other)| at != uris || other.fingerprint() != client.fingerprint());
-    clients.push_back((uris.to_owned(), client));
+    clients.retain(|(at, other)| *at != to || other.fingerprint() != client.fingerprint());
+    clients.push_back((to, client));
     if clients.len() > KEPT {
         clients.pop_front();
     }
 }
 
-fn clients() -> std::sync::MutexGuard<'static, VecDeque<(String, Client)>> {
+fn clients() -> std::sync::MutexGuard<'static, VecDeque<(Connection, Client)>> {
     CLIENTS.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Changes with any function below, so that a jar never calls another version's library.
-const ABI_VERSION: jint = 1;
+const ABI_VERSION: jint = 2;
 
 /// Every cleanser the JVM has not closed yet.
 static CLEANSERS: Handles<Cleanser> = Handles::new("cleanser");
@@ -71,37 +71,34 @@ natives! {
         Ok(READERS.live() as jlong)
     }
 
-    "world" "(Ljava/lang/String;)[B" => fn world(env, uris: JString<'local>) -> JByteArray<'local> {
-        let uris = uris.try_to_string(env)?;
-        let reply = client::connect(&uris)?.world()?;
+    "world" "([B)[B" => fn world(env, to: JByteArray<'local>) -> JByteArray<'local> {
+        let reply = client::connect(decode(env, &to)?)?.world()?;
         Ok(env.byte_array_from_slice(&reply.encode_to_vec())?)
     }
 
-    "offsets" "(Ljava/lang/String;Ljava/lang/String;Ljava/lang/String;J)[B" => fn offsets(
-        env, uris: JString<'local>, world: JString<'local>, stream: JString<'local>, at_us: jlong
+    "offsets" "([BLjava/lang/String;Ljava/lang/String;J)[B" => fn offsets(
+        env, to: JByteArray<'local>, world: JString<'local>, stream: JString<'local>, at_us: jlong
     ) -> JByteArray<'local> {
-        let (uris, world) = (uris.try_to_string(env)?, world.try_to_string(env)?);
+        let (to, world) = (decode(env, &to)?, world.try_to_string(env)?);
         let stream = stream.try_to_string(env)?;
         let at_us = (at_us != NO_TIME).then_some(at_us);
-        let partitions = client::client(&uris, &world)?.offsets(&stream, at_us)?;
+        let partitions = client::client(to, &world)?.offsets(&stream, at_us)?;
         Ok(env.byte_array_from_slice(&proto::OffsetsReply { world, partitions }.encode_to_vec())?)
     }
 
-    "schema" "(Ljava/lang/String;[B)Ljava/lang/String;" => fn schema(
-        env, uris: JString<'local>, range: JByteArray<'local>
+    "schema" "([B[B)Ljava/lang/String;" => fn schema(
+        env, to: JByteArray<'local>, range: JByteArray<'local>
     ) -> JString<'local> {
-        let uris = uris.try_to_string(env)?;
-        let range = read_range(env, &range)?;
-        let schema = client::client(&uris, &range.world)?.schema(&range.stream, &range.columns)?;
+        let (to, range): (_, proto::ReadRange) = (decode(env, &to)?, decode(env, &range)?);
+        let schema = client::client(to, &range.world)?.schema(&range.stream, &range.columns)?;
         Ok(env.new_string(struct_json(schema.fields())?.to_string())?)
     }
 
-    "openReader" "(Ljava/lang/String;[BLjava/lang/String;Ljava/lang/String;JZ)J" => fn open_reader(
-        env, uris: JString<'local>, range: JByteArray<'local>, schema: JString<'local>, dedupe_key: JString<'local>,
+    "openReader" "([B[BLjava/lang/String;Ljava/lang/String;JZ)J" => fn open_reader(
+        env, to: JByteArray<'local>, range: JByteArray<'local>, schema: JString<'local>, dedupe_key: JString<'local>,
         dedupe_window_us: jlong, fail_on_data_loss: jboolean
     ) -> jlong {
-        let uris = uris.try_to_string(env)?;
-        let range = read_range(env, &range)?;
+        let (to, range): (_, proto::ReadRange) = (decode(env, &to)?, decode(env, &range)?);
         let schema = schema.try_to_string(env)?;
         let dedupe = match dedupe_key.is_null() {
             true => None,
@@ -111,7 +108,7 @@ natives! {
             return Err(Error::Call("a reader needs a partition and both ends of its range".into()));
         };
         let read = Read { stream: range.stream, partition, from, until: Some(until), columns: range.columns };
-        let client = client::client(&uris, &range.world)?;
+        let client = client::client(to, &range.world)?;
         Ok(READERS.insert(Arc::new(SharedReader::open(&client, Plan { read, until, schema, dedupe })?)))
     }
 
@@ -217,9 +214,10 @@ fn give(env: &mut Env<'_>, data: StructArray, to: &JLongArray<'_>) -> Result<()>
     Ok(given?)
 }
 
-fn read_range(env: &Env<'_>, bytes: &JByteArray<'_>) -> Result<proto::ReadRange> {
+/// A message of `proto/flight.proto`.
+fn decode<T: Message + Default>(env: &Env<'_>, bytes: &JByteArray<'_>) -> Result<T> {
     let bytes = env.convert_byte_array(bytes)?;
-    proto::ReadRange::decode(bytes.as_slice()).map_err(|cause| Error::Call(format!("not a ReadRange: {cause}")))
+    T::decode(bytes.as_slice()).map_err(|cause| Error::Call(format!("not the message expected: {cause}")))
 }
 
 fn size(number: jlong) -> Result<usize> {

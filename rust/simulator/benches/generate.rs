@@ -5,7 +5,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use std::{hint::black_box, time::Instant};
+use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use downbeat_model::Stream;
@@ -39,15 +39,9 @@ fn generate(criterion: &mut Criterion) {
         // Until the cursor is warm.
         batches.next();
         group.bench_function(format!("{stream}/{name}/{BATCH_ROWS}"), |bencher| {
-            bencher.iter_custom(|count| {
-                let begin = Instant::now();
-                for _ in 0..count {
-                    match batches.next() {
-                        Some(batch) => drop(black_box(batch.unwrap())),
-                        None => batches = read(),
-                    }
-                }
-                begin.elapsed()
+            bencher.iter(|| match batches.next() {
+                Some(batch) => drop(black_box(batch.unwrap())),
+                None => batches = read(),
             });
         });
     }

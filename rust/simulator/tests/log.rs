@@ -49,7 +49,7 @@ proptest! {
     ) {
         let stream = if truth { Stream::Truth } else { Stream::Events };
         let faults = if harsh { FaultRates::harsh() } else { FaultRates::default() };
-        let world = |seed| World::new(WorldConfig { faults: faults.clone(), ..config(seed) }).unwrap();
+        let world = |seed| World::new(WorldConfig { faults, ..config(seed) }).unwrap();
         let scanned = world(seed);
         let total = rows_by_day(&scanned, 1, 5);
         let all = read(&scanned, stream, 1, 0..total, 1000);

@@ -8,6 +8,7 @@ mod operate;
 mod read;
 mod refuse;
 mod resume;
+mod secure;
 mod stop;
 #[path = "../support/mod.rs"]
 mod support;

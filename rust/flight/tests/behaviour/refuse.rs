@@ -116,7 +116,7 @@ async fn an_address_others_could_reach_or_that_is_taken_is_refused() {
     let error =
         Server::bind(Arc::clone(&log) as _, "0.0.0.0:0".parse().unwrap(), ServerOptions::default()).unwrap_err();
     assert!(matches!(error, Error::FailedPrecondition(_)), "{error:?}");
-    assert!(error.to_string().contains("no tokens and no TLS"), "{error}");
+    assert!(error.to_string().contains("give --token-file and TLS"), "{error}");
 
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let error = Server::bind(log, taken.local_addr().unwrap(), ServerOptions::default()).unwrap_err();

@@ -13,7 +13,7 @@ package dev.downbeat.spark.jni;
  */
 final class Native {
   /** Changes with any function below. */
-  static final int ABI_VERSION = 1;
+  static final int ABI_VERSION = 2;
 
   /** Handle, address, rows, bytes. */
   static final int BATCH_NUMBERS = 4;
@@ -32,21 +32,21 @@ final class Native {
   /** Readers that have not been given back. */
   static native long liveReaders();
 
-  /** Connects to whatever is served at {@code uris} (comma-separated replicas); a {@code WorldReply}. */
-  static native byte[] world(String uris);
+  /** Connects to whatever is served there, by a {@code Connection}; a {@code WorldReply}. */
+  static native byte[] world(byte[] connection);
 
   /** What is held of a stream, and the first offset at {@code atUs} unless that is {@link Long#MIN_VALUE}; an {@code OffsetsReply}. */
-  static native byte[] offsets(String uris, String world, String stream, long atUs);
+  static native byte[] offsets(byte[] connection, String world, String stream, long atUs);
 
   /** The schema of a {@code ReadRange}'s columns, as Spark's JSON. */
-  static native String schema(String uris, byte[] readRange);
+  static native String schema(byte[] connection, byte[] readRange);
 
   /**
    * Starts to read a {@code ReadRange} with partition, both ends, columns and world. {@code schema} is the Spark JSON of those
    * columns, which the first batch is compared with. With a {@code dedupeKey} (may be null) each batch has a boolean more.
    */
   static native long openReader(
-      String uris,
+      byte[] connection,
       byte[] readRange,
       String schema,
       String dedupeKey,

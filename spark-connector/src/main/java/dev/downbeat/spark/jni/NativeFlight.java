@@ -11,31 +11,31 @@ import org.apache.spark.sql.types.StructType;
 public final class NativeFlight {
   private NativeFlight() {}
 
-  /** Connects to whatever is served at {@code uris}, comma-separated replicas like {@code grpc://host:port}. */
-  public static WorldReply world(String uris) {
+  /** Connects to whatever is served there. Here and below, {@code connection} is an encoded {@code Connection}. */
+  public static WorldReply world(byte[] connection) {
     try {
-      return WorldReply.parseFrom(Native.world(uris));
+      return WorldReply.parseFrom(Native.world(connection));
     } catch (InvalidProtocolBufferException impossible) {
       throw new IllegalStateException(impossible);
     }
   }
 
   /** What is held of each partition of a stream now. */
-  public static OffsetsReply offsets(String uris, String world, String stream) {
-    return offsets(uris, world, stream, Long.MIN_VALUE);
+  public static OffsetsReply offsets(byte[] connection, String world, String stream) {
+    return offsets(connection, world, stream, Long.MIN_VALUE);
   }
 
   /** The same, and the first row that arrived at {@code atUs} or later, in microseconds since 1970 UTC. */
-  public static OffsetsReply offsets(String uris, String world, String stream, long atUs) {
+  public static OffsetsReply offsets(byte[] connection, String world, String stream, long atUs) {
     try {
-      return OffsetsReply.parseFrom(Native.offsets(uris, world, stream, atUs));
+      return OffsetsReply.parseFrom(Native.offsets(connection, world, stream, atUs));
     } catch (InvalidProtocolBufferException impossible) {
       throw new IllegalStateException(impossible);
     }
   }
 
   /** The schema of a stream, or of the range's columns in their order. */
-  public static StructType schema(String uris, ReadRange range) {
-    return (StructType) DataType.fromJson(Native.schema(uris, range.toByteArray()));
+  public static StructType schema(byte[] connection, ReadRange range) {
+    return (StructType) DataType.fromJson(Native.schema(connection, range.toByteArray()));
   }
 }

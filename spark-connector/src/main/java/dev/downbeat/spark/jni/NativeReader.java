@@ -19,16 +19,17 @@ public final class NativeReader implements AutoCloseable {
   /**
    * Starts to read in the background.
    *
+   * @param connection an encoded {@code Connection}
    * @param range with partition, both ends, columns and world
    * @param schema of those columns
    * @param dedupe null, or else each batch has a boolean column more at its end
    */
-  public static NativeReader open(String uris, ReadRange range, StructType schema, Dedupe dedupe) {
+  public static NativeReader open(byte[] connection, ReadRange range, StructType schema, Dedupe dedupe) {
     return new NativeReader(
         dedupe == null
-            ? Native.openReader(uris, range.toByteArray(), schema.json(), null, 0, false)
+            ? Native.openReader(connection, range.toByteArray(), schema.json(), null, 0, false)
             : Native.openReader(
-                uris, range.toByteArray(), schema.json(), dedupe.key(), dedupe.windowUs(), dedupe.failOnDataLoss()));
+                connection, range.toByteArray(), schema.json(), dedupe.key(), dedupe.windowUs(), dedupe.failOnDataLoss()));
   }
 
   /** The next rows, which the caller closes, or null after the last. */

@@ -14,29 +14,33 @@ import dev.downbeat.spark.jni.NativeReader.Dedupe
 
 /** The options of `format("flight")`, checked. Those that the Kafka source has too mean what they mean there.
   *
-  * | option                               | type                   | default                   | meaning                                                                                                       |
-  * |:-------------------------------------|:-----------------------|:--------------------------|:--------------------------------------------------------------------------------------------------------------|
-  * | `uri`                                | text                   | required                  | replicas of one server, comma-separated: `grpc://host:port`                                                   |
-  * | `stream`                             | text                   | required                  | which of its streams                                                                                          |
-  * | `columns`                            | names, comma-separated | all                       | columns to read, in this order                                                                                |
-  * | `startingOffsets`                    | earliest, latest, JSON | latest; in batch earliest | first row, e.g. `{"events":{"0":23,"1":-2}}`; -2 is earliest, -1 latest                                       |
-  * | `startingOffsetsByTimestamp`         | JSON                   | none                      | first row that arrived at a time or later, e.g. `{"events":{"0":1790812800000}}`; wins over `startingOffsets` |
-  * | `startingTimestamp`                  | milliseconds           | none                      | the same time for every partition; wins over both                                                             |
-  * | `startingOffsetsByTimestampStrategy` | error, latest          | error                     | what if no row has arrived since a starting time                                                              |
-  * | `endingOffsets`                      | latest, JSON           | latest                    | batch only: row after the last one                                                                            |
-  * | `endingOffsetsByTimestamp`           | JSON                   | none                      | batch only: the first row that is not read, by its arrival; latest if there is none                           |
-  * | `endingTimestamp`                    | milliseconds           | none                      | batch only: the same time for every partition                                                                 |
-  * | `maxOffsetsPerTrigger`               | rows                   | no limit                  | the most rows of a micro-batch, shared out by what each partition has                                         |
-  * | `minOffsetsPerTrigger`               | rows                   | no limit                  | a micro-batch waits until there are so many; not with Trigger.AvailableNow                                    |
-  * | `maxTriggerDelay`                    | time, e.g. 15m         | 15m                       | how long it waits for them at the most                                                                        |
-  * | `minPartitions`                      | number                 | one a partition           | tasks at least: large partitions are read by several                                                          |
-  * | `maxRecordsPerPartition`             | rows                   | no limit                  | the most rows of a task                                                                                       |
-  * | `failOnDataLoss`                     | true, false            | true                      | whether rows the server no longer has are an error; false logs and counts them                                |
-  * | `dedupe.key`                         | column                 | none                      | adds a boolean column `duplicate`: the key arrived before, within the window                                  |
-  * | `dedupe.window`                      | interval               | 10 minutes                | how far back duplicates are looked for                                                                        |
+  * | option                               | type                   | default                             | meaning                                                                                                       |
+  * |:-------------------------------------|:-----------------------|:------------------------------------|:--------------------------------------------------------------------------------------------------------------|
+  * | `uri`                                | text                   | required                            | replicas of one server, comma-separated: `grpc://host:port`                                                   |
+  * | `token`, `tokenFile`                 | text, path             | DOWNBEAT_TOKEN_FILE                 | a bearer token, or the file whose first line it is, read again when it changes                                |
+  * | `tls.ca`                             | path                   | DOWNBEAT_TLS_CA, the system's       | PEM: who signs the certificates of servers (`grpc+tls://host:port`)                                           |
+  * | `tls.certificate`, `tls.key`         | paths                  | DOWNBEAT_TLS_CERT, DOWNBEAT_TLS_KEY | PEM: our own certificate and its key, for servers that want one                                               |
+  * | `tls.serverName`                     | text                   | the address's host                  | the name that the server's certificate is for                                                                 |
+  * | `stream`                             | text                   | required                            | which of its streams                                                                                          |
+  * | `columns`                            | names, comma-separated | all                                 | columns to read, in this order                                                                                |
+  * | `startingOffsets`                    | earliest, latest, JSON | latest; in batch earliest           | first row, e.g. `{"events":{"0":23,"1":-2}}`; -2 is earliest, -1 latest                                       |
+  * | `startingOffsetsByTimestamp`         | JSON                   | none                                | first row that arrived at a time or later, e.g. `{"events":{"0":1790812800000}}`; wins over `startingOffsets` |
+  * | `startingTimestamp`                  | milliseconds           | none                                | the same time for every partition; wins over both                                                             |
+  * | `startingOffsetsByTimestampStrategy` | error, latest          | error                               | what if no row has arrived since a starting time                                                              |
+  * | `endingOffsets`                      | latest, JSON           | latest                              | batch only: row after the last one                                                                            |
+  * | `endingOffsetsByTimestamp`           | JSON                   | none                                | batch only: the first row that is not read, by its arrival; latest if there is none                           |
+  * | `endingTimestamp`                    | milliseconds           | none                                | batch only: the same time for every partition                                                                 |
+  * | `maxOffsetsPerTrigger`               | rows                   | no limit                            | the most rows of a micro-batch, shared out by what each partition has                                         |
+  * | `minOffsetsPerTrigger`               | rows                   | no limit                            | a micro-batch waits until there are so many; not with Trigger.AvailableNow                                    |
+  * | `maxTriggerDelay`                    | time, e.g. 15m         | 15m                                 | how long it waits for them at the most                                                                        |
+  * | `minPartitions`                      | number                 | one a partition                     | tasks at least: large partitions are read by several                                                          |
+  * | `maxRecordsPerPartition`             | rows                   | no limit                            | the most rows of a task                                                                                       |
+  * | `failOnDataLoss`                     | true, false            | true                                | whether rows the server no longer has are an error; false logs and counts them                                |
+  * | `dedupe.key`                         | column                 | none                                | adds a boolean column `duplicate`: the key arrived before, within the window                                  |
+  * | `dedupe.window`                      | interval               | 10 minutes                          | how far back duplicates are looked for                                                                        |
   */
 private[source] final case class FlightOptions(
-    uris: String,
+    access: Access,
     stream: String,
     columns: Option[Seq[String]],
     starting: Option[Start],
@@ -48,7 +52,9 @@ private[source] final case class FlightOptions(
     maxRecordsPerPartition: Option[Long],
     failOnDataLoss: Boolean,
     dedupe: Option[Dedupe]
-)
+) {
+  def uris: String = access.uris
+}
 
 /** Where a reading begins, which option says so, and whether it begins at the latest row where none has arrived since a
   * time.
@@ -58,6 +64,12 @@ private[source] final case class Start(option: String, position: Position, orLat
 private[source] object FlightOptions {
   private val names = Seq(
     "uri",
+    "token",
+    "tokenFile",
+    "tls.ca",
+    "tls.certificate",
+    "tls.key",
+    "tls.serverName",
     "stream",
     "columns",
     "startingOffsets",
@@ -85,7 +97,9 @@ private[source] object FlightOptions {
     val map = CaseInsensitiveMap(options)
     options.foreach { case (name, value) =>
       if (!names.exists(_.equalsIgnoreCase(name))) {
-        throw Errors.optionInvalid(name, value, s"there is no such option; ${Words.advice(name, names)}")
+        // A secret under a name that is slightly wrong is a secret still.
+        val shown = if (name.toLowerCase(Locale.ROOT).contains("tok")) "(redacted)" else value
+        throw Errors.optionInvalid(name, shown, s"there is no such option; ${Words.advice(name, names)}")
       }
     }
     def optional(name: String): Option[String] = map.get(name).map(_.trim)
@@ -125,7 +139,7 @@ private[source] object FlightOptions {
       throw Errors.optionInvalid("minOffsetsPerTrigger", least.toString, s"it is more than maxOffsetsPerTrigger, $most")
     }
     FlightOptions(
-      uris = required("uri", "grpc://127.0.0.1:8815"),
+      access = Access.parse(required("uri", "grpc://127.0.0.1:8815"), optional, sys.env),
       stream = stream,
       columns = optional("columns").map(names),
       starting = starting.headOption.map { case (option, position) => Start(option, position, orLatest) },

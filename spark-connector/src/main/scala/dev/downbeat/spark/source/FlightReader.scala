@@ -138,7 +138,7 @@ private final class FlightReader(options: FlightOptions, schema: StructType, sli
   }
 
   private def earliest(): Long = NativeFlight
-    .offsets(options.uris, slice.world, options.stream)
+    .offsets(options.access.connection, slice.world, options.stream)
     .getPartitionsList
     .asScala
     .find(_.getPartition == slice.partition)
@@ -155,7 +155,7 @@ private final class FlightReader(options: FlightOptions, schema: StructType, sli
       .addAllColumns(columns.fieldNames.toSeq.asJava)
       .setWorld(slice.world)
       .build()
-    NativeReader.open(options.uris, range, columns, dedupe)
+    NativeReader.open(options.access.connection, range, columns, dedupe)
   }
 
   override def get(): ColumnarBatch = batch.get._2

@@ -19,9 +19,9 @@ private[source] final case class Held(earliest: Long, latest: Long)
   * refused by each call.
   */
 private[source] final class FlightServer(val options: FlightOptions) extends Logging {
-  import options.{stream, uris}
+  import options.{access, stream, uris}
 
-  val world: String = NativeFlight.world(uris).getWorld
+  val world: String = NativeFlight.world(access.connection).getWorld
 
   /** The columns to read. */
   def schema(): StructType = {
@@ -41,13 +41,13 @@ private[source] final class FlightServer(val options: FlightOptions) extends Log
   }
 
   private def columnsOf(names: Seq[String]): StructType = NativeFlight.schema(
-    uris,
+    access.connection,
     ReadRange.newBuilder().setStream(stream).setWorld(world).addAllColumns(names.asJava).build()
   )
 
   def held(): SortedMap[Int, Held] = SortedMap.from(
     NativeFlight
-      .offsets(uris, world, stream)
+      .offsets(access.connection, world, stream)
       .getPartitionsList
       .asScala
       .map(partition => partition.getPartition -> Held(partition.getEarliest, partition.getLatest))
@@ -57,7 +57,7 @@ private[source] final class FlightServer(val options: FlightOptions) extends Log
     * one.
     */
   private def arrivedAt(ms: Long): Map[Int, Option[Long]] = NativeFlight
-    .offsets(uris, world, stream, Math.multiplyExact(ms, 1000L))
+    .offsets(access.connection, world, stream, Math.multiplyExact(ms, 1000L))
     .getPartitionsList
     .asScala
     .map(partition => partition.getPartition -> Option.when(partition.hasAt)(partition.getAt))
