@@ -297,6 +297,34 @@ def test_a_replica_that_is_killed_in_mid_stream_costs_no_row_and_doubles_none(
         assert written(spark, tmp_path) == held(second)
 
 
+def test_a_stream_reads_only_the_columns_its_query_uses(log: Log, tmp_path: Path) -> None:
+    plays = log.follow().where("event_type = 'play' AND offset >= 10").select("partition", "offset", "ts")
+    query = run(plays, tmp_path / "plays")
+    scan = next(line for line in query._jsq.explainInternal(False).splitlines() if "MicroBatchScan" in line)
+    assert all(name in scan for name in ["partition", "offset", "ts", "event_type"]), scan
+    assert not any(name in scan for name in ["user_id", "track_uri", "ms_played", "arrived_at"]), scan
+    # The rows read are still this source's in the progress.
+    assert sum(progress["numInputRows"] for progress in query.recentProgress) == len(held(log))
+    played = log.read().where("event_type = 'play' AND offset >= 10").select("partition", "offset").collect()
+    assert written(log.spark, tmp_path / "plays") == sorted(map(tuple, played))
+
+
+def test_a_stream_of_which_no_column_is_used_has_its_rows(log: Log, tmp_path: Path) -> None:
+    ones = log.follow().selectExpr("1 AS one")
+    query = run(ones, tmp_path)
+    scan = next(line for line in query._jsq.explainInternal(False).splitlines() if "MicroBatchScan" in line)
+    assert "offset" not in scan, scan
+    assert log.spark.read.parquet(str(tmp_path / "out")).count() == len(held(log))
+
+
+def test_duplicates_are_told_in_a_stream_that_uses_little_else(log: Log, tmp_path: Path) -> None:
+    marked = log.follow(**{"dedupe.key": "event_id"}).select("partition", "offset", "duplicate").where("duplicate")
+    run(marked, tmp_path)
+    expected = log.read("truth").where("duplicate_of IS NOT NULL").select("partition", "offset").collect()
+    assert written(log.spark, tmp_path) == sorted(map(tuple, expected))
+    assert expected
+
+
 def test_rows_that_expired_are_an_error_or_skipped_and_counted(spark: SparkSession, tmp_path: Path) -> None:
     anchor = "2020-01-02T00:00:00Z"
     world = [*BOUNDED[:-2], "--anchor", anchor, "--speed", "0.001"]

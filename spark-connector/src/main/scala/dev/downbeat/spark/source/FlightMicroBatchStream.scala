@@ -31,8 +31,11 @@ import org.apache.spark.sql.types.StructType
   * goes back. It promises that a micro-batch holds exactly the rows between its two offsets, each once. A number in an
   * offset is the next row to read.
   */
-private[source] final class FlightMicroBatchStream(server: FlightServer, schema: StructType, checkpoint: String)
-    extends MicroBatchStream
+private[source] final class FlightMicroBatchStream(
+    server: FlightServer,
+    schema: StructType,
+    private val checkpoint: String
+) extends MicroBatchStream
     with SupportsTriggerAvailableNow
     with ReportsSourceMetrics {
 
@@ -129,6 +132,18 @@ private[source] final class FlightMicroBatchStream(server: FlightServer, schema:
   override def stop(): Unit = ()
 
   override def toString: String = server.toString
+
+  /** The same stream with some of its columns, for one batch's plan. Progress takes it for the stream itself. */
+  def pruned(columns: Set[String]): FlightMicroBatchStream =
+    new FlightMicroBatchStream(server, StructType(schema.filter(field => columns.contains(field.name))), checkpoint)
+
+  /** A query has a stream for each place in its checkpoint. */
+  override def equals(other: Any): Boolean = other match {
+    case other: FlightMicroBatchStream => checkpoint == other.checkpoint
+    case _                             => false
+  }
+
+  override def hashCode(): Int = checkpoint.hashCode
 }
 
 private[source] object FlightMicroBatchStream {
