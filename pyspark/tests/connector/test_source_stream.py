@@ -309,6 +309,24 @@ def test_a_stream_reads_only_the_columns_its_query_uses(log: Log, tmp_path: Path
     assert written(log.spark, tmp_path / "plays") == sorted(map(tuple, played))
 
 
+def test_a_filter_on_the_partition_reads_no_other(log: Log, tmp_path: Path) -> None:
+    rows = held(log)
+    for name, condition, wanted in [
+        ("one", "partition = 1", {1}),
+        ("some", "partition IN (0, 2) AND event_type IS NOT NULL", {0, 2}),
+        ("either", "partition > 1 OR partition < 1", {0, 2}),
+        ("all", "partition = 1 OR offset < 5", {0, 1, 2}),
+    ]:
+        query = run(log.follow(columns="partition,offset,event_type").where(condition), tmp_path / name)
+        read = sum(progress["numInputRows"] for progress in query.recentProgress)
+        assert read == sum(1 for row in rows if row[0] in wanted), name
+        batch = log.read().where(condition)
+        assert batch.rdd.getNumPartitions() == len(wanted), name
+        expected = sorted(map(tuple, batch.select("partition", "offset").collect()))
+        assert written(log.spark, tmp_path / name) == expected, name
+        assert expected, name
+
+
 def test_a_stream_of_which_no_column_is_used_has_its_rows(log: Log, tmp_path: Path) -> None:
     ones = log.follow().selectExpr("1 AS one")
     query = run(ones, tmp_path)

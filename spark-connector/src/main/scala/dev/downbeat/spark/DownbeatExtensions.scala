@@ -6,7 +6,7 @@ import org.apache.spark.sql.catalyst.expressions.{Expression, ExpressionInfo}
 
 import dev.downbeat.spark.functions.{NativeFunction, ResolveContracts, UnresolvedCall}
 import dev.downbeat.spark.plan.{LiftNativeCalls, NativeStrategy, PickColumns}
-import dev.downbeat.spark.source.PruneColumns
+import dev.downbeat.spark.source.PruneStream
 
 /** `spark.sql.extensions=dev.downbeat.spark.DownbeatExtensions`: the SQL functions, and the rules that run them as
   * columns.
@@ -19,7 +19,7 @@ import dev.downbeat.spark.source.PruneColumns
   *   1. after analysis, [[LiftNativeCalls]] lifts calls into a logical node of their own, below the operator that uses
   *      them, so that the optimizer neither duplicates them nor pushes them into a filter;
   *   1. [[NativeStrategy]] plans that node as a columnar operator;
-  *   1. [[PruneColumns]] has streams read only the columns that are used;
+  *   1. [[PruneStream]] has streams read only the columns and partitions that are wanted;
   *   1. before Spark puts in its transitions between rows and columns, [[PickColumns]] makes a projection that only
   *      picks columns below it a columnar one.
   */
@@ -33,7 +33,7 @@ final class DownbeatExtensions extends (SparkSessionExtensions => Unit) {
     extensions.injectResolutionRule(new ResolveContracts(_))
     extensions.injectPostHocResolutionRule(_ => LiftNativeCalls)
     extensions.injectPlannerStrategy(_ => NativeStrategy)
-    extensions.injectColumnar(_ => PruneColumns)
+    extensions.injectColumnar(_ => PruneStream)
     extensions.injectColumnar(_ => PickColumns)
   }
 

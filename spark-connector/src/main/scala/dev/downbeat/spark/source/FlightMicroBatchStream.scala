@@ -10,6 +10,7 @@ import scala.jdk.CollectionConverters._
 import scala.jdk.OptionConverters._
 
 import org.apache.spark.sql.SparkSession
+import org.apache.spark.sql.catalyst.expressions.Expression
 import org.apache.spark.sql.connector.read.{InputPartition, PartitionReaderFactory}
 import org.apache.spark.sql.connector.read.streaming.{
   CompositeReadLimit,
@@ -34,7 +35,8 @@ import org.apache.spark.sql.types.StructType
 private[source] final class FlightMicroBatchStream(
     server: FlightServer,
     schema: StructType,
-    private val checkpoint: String
+    private val checkpoint: String,
+    filters: Seq[Expression] = Nil
 ) extends MicroBatchStream
     with SupportsTriggerAvailableNow
     with ReportsSourceMetrics {
@@ -120,7 +122,10 @@ private[source] final class FlightMicroBatchStream(
     availableNow = Some(server.held().map { case (partition, rows) => partition -> rows.latest })
 
   override def planInputPartitions(start: Offset, end: Offset): Array[InputPartition] =
-    server.slices(start.asInstanceOf[FlightOffset], end.asInstanceOf[FlightOffset]).toArray
+    server
+      .slices(start.asInstanceOf[FlightOffset], end.asInstanceOf[FlightOffset])
+      .filter(slice => PartitionFilter.wants(filters, slice.partition))
+      .toArray
 
   override def createReaderFactory(): PartitionReaderFactory = new FlightReaderFactory(server.options, schema)
 
@@ -133,9 +138,13 @@ private[source] final class FlightMicroBatchStream(
 
   override def toString: String = server.toString
 
-  /** The same stream with some of its columns, for one batch's plan. Progress takes it for the stream itself. */
-  def pruned(columns: Set[String]): FlightMicroBatchStream =
-    new FlightMicroBatchStream(server, StructType(schema.filter(field => columns.contains(field.name))), checkpoint)
+  /** The same stream with some of its columns, and without the partitions that filters exclude, for one batch's plan.
+    * Progress takes it for the stream itself.
+    */
+  def pruned(columns: Set[String], filters: Seq[Expression]): FlightMicroBatchStream = {
+    val kept = StructType(schema.filter(field => columns.contains(field.name)))
+    new FlightMicroBatchStream(server, kept, checkpoint, filters)
+  }
 
   /** A query has a stream for each place in its checkpoint. */
   override def equals(other: Any): Boolean = other match {

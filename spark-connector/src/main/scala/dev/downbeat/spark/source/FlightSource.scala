@@ -4,12 +4,15 @@ import java.util
 
 import scala.jdk.CollectionConverters._
 
+import org.apache.spark.sql.catalyst.expressions.Expression
 import org.apache.spark.sql.catalyst.util.CaseInsensitiveMap
 import org.apache.spark.sql.connector.catalog.{SupportsRead, Table, TableCapability, TableCatalog, TableProvider}
 import org.apache.spark.sql.connector.expressions.Transform
+import org.apache.spark.sql.connector.expressions.filter.Predicate
 import org.apache.spark.sql.connector.metric.CustomMetric
 import org.apache.spark.sql.connector.read.{Batch, Scan, ScanBuilder, SupportsPushDownRequiredColumns}
 import org.apache.spark.sql.connector.read.streaming.MicroBatchStream
+import org.apache.spark.sql.internal.connector.SupportsPushDownCatalystFilters
 import org.apache.spark.sql.sources.DataSourceRegister
 import org.apache.spark.sql.types.StructType
 import org.apache.spark.sql.util.CaseInsensitiveStringMap
@@ -64,8 +67,18 @@ private object FlightTable {
 
 private final class FlightScanBuilder(options: FlightOptions, table: StructType)
     extends ScanBuilder
-    with SupportsPushDownRequiredColumns {
+    with SupportsPushDownRequiredColumns
+    with SupportsPushDownCatalystFilters {
   private var columns = table
+  private var filters = Seq.empty[Expression]
+
+  /** Filters choose partitions here; Spark evaluates all of them on the rows. */
+  override def pushFilters(all: Seq[Expression]): Seq[Expression] = {
+    filters = all.flatMap(PartitionFilter.of)
+    all
+  }
+
+  override def pushedFilters: Array[Predicate] = Array.empty
 
   override def pruneColumns(required: StructType): Unit = {
     val kept = table.filter(field => required.fieldNames.contains(field.name))
@@ -73,10 +86,11 @@ private final class FlightScanBuilder(options: FlightOptions, table: StructType)
     columns = StructType(if (kept.isEmpty) table.take(1) else kept)
   }
 
-  override def build(): Scan = FlightScan(options, columns)
+  override def build(): Scan = FlightScan(options, columns, filters)
 }
 
-private final case class FlightScan(options: FlightOptions, readSchema: StructType) extends Scan {
+private final case class FlightScan(options: FlightOptions, readSchema: StructType, filters: Seq[Expression])
+    extends Scan {
   override def description(): String = s"Flight[${options.stream} at ${options.uris}]"
 
   override def columnarSupportMode(): Scan.ColumnarSupportMode = Scan.ColumnarSupportMode.SUPPORTED
@@ -84,7 +98,7 @@ private final case class FlightScan(options: FlightOptions, readSchema: StructTy
   override def supportedCustomMetrics(): Array[CustomMetric] =
     Array(new NativeBytes, new OffsetOutOfRange, new DataLoss)
 
-  override def toBatch: Batch = new FlightBatch(new FlightServer(options), readSchema)
+  override def toBatch: Batch = new FlightBatch(new FlightServer(options), readSchema, filters)
 
   override def toMicroBatchStream(checkpoint: String): MicroBatchStream = {
     if (options.ending.isDefined) {
