@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -42,13 +44,29 @@ def _ask_one(address: str) -> World:
     """Ask with the credentials that the Spark source takes from the environment, too."""
     files = {name: os.environ.get(f"DOWNBEAT_{name}") for name in ("TOKEN_FILE", "TLS_CA", "TLS_CERT", "TLS_KEY")}
     read = {name: Path(path).read_bytes() for name, path in files.items() if path}
-    headers = [(b"authorization", b"Bearer " + read["TOKEN_FILE"].split()[0])] if "TOKEN_FILE" in read else []
+    headers = []
+    if "TOKEN_FILE" in read:
+        token = read["TOKEN_FILE"].split()[:1]
+        if not token:
+            raise ValueError(f"{files['TOKEN_FILE']} has no token; its first line is to be one")
+        if not _is_private(address):
+            raise ValueError("a token is sent over TLS only, as others could read it; use grpc+tls://")
+        headers.append((b"authorization", b"Bearer " + token[0]))
     tls = {"tls_root_certs": read.get("TLS_CA"), "cert_chain": read.get("TLS_CERT"), "private_key": read.get("TLS_KEY")}
     with flight.connect(address, **tls) as client:
         options = flight.FlightCallOptions(timeout=_PATIENCE_SECONDS, headers=headers)
         (reply,) = client.do_action(flight.Action("world", b""), options)
         fields = dict(_length_delimited(reply.body.to_pybytes()))
     return World(fingerprint=fields[1].decode(), config=fields.get(2, b"{}").decode())
+
+
+def _is_private(address: str) -> bool:
+    """Whether nobody else hears what is sent there: it goes through TLS, or stays on this machine."""
+    scheme, _, authority = address.partition("://")
+    host = authority.rpartition(":")[0].strip("[]")
+    with contextlib.suppress(ValueError):
+        return scheme == "grpc+tls" or ipaddress.ip_address(host).is_loopback
+    return host == "localhost"
 
 
 def _length_delimited(message: bytes) -> Iterator[tuple[int, bytes]]:

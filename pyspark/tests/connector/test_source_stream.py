@@ -6,7 +6,7 @@ import itertools
 import json
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -357,7 +357,39 @@ def test_rows_that_expired_are_an_error_or_skipped_and_counted(spark: SparkSessi
         after = [row for row in written(spark, tmp_path) if row not in set(rows)]
         assert after == held(log)
         assert all(offset > 0 for _, offset in after)
-        assert query.lastProgress is not None
+        assert scan_metric(query, "dataLoss") == scan_metric(query, "offsetOutOfRange") == 3
+
+
+@pytest.mark.parametrize("options", [{}, {"dedupe.key": "event_id"}], ids=["plain", "dedupe"])
+def test_rows_that_expire_between_planning_and_reading_are_skipped(
+    spark: SparkSession, options: dict[str, str]
+) -> None:
+    """Two hours pass in a second, and rows live for three: the last tasks find theirs gone."""
+    world = [*BOUNDED[:-2], "--anchor", datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), "--speed", "7200"]
+    world[world.index("2020-01-01")] = (datetime.now(UTC) - timedelta(days=2)).strftime("%Y-%m-%d")
+
+    def slow(rows: Iterator[object]) -> Iterator[object]:
+        time.sleep(0.5)
+        return rows
+
+    with serve(spark, *world, "--retention", "3h") as log:
+        frame = log.read(failOnDataLoss="false", maxRecordsPerPartition="20", **options)
+        planned = frame.rdd.getNumPartitions()
+        rows = frame.select("partition", "offset").rdd.mapPartitions(slow).collect()
+        assert planned >= 12, "tasks for some seconds"
+        assert len({tuple(row) for row in rows}) == len(rows) < (planned - 3) * 20
+        with pytest.raises(Exception, match="is held no more"):
+            log.read(maxRecordsPerPartition="20", **options).select("offset").rdd.mapPartitions(slow).collect()
+
+
+def scan_metric(query: StreamingQuery, name: str) -> int:
+    """A metric of the scan in a query's last batch."""
+    nodes = [query._jsq.streamingQuery().lastExecution().executedPlan()]
+    for node in nodes:
+        if "MicroBatchScanExec" in node.getClass().getName():
+            return int(node.metrics().apply(name).value())
+        nodes.extend(node.children().apply(n) for n in range(node.children().size()))
+    raise AssertionError("there is no scan")
 
 
 def refused(frame: DataFrame, folder: Path) -> str:

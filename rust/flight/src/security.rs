@@ -6,7 +6,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use tonic::{
@@ -17,6 +17,9 @@ use tonic::{
 };
 
 use crate::{Error, Result};
+
+/// How long a client may take to show that it speaks TLS.
+const HANDSHAKE: Duration = Duration::from_secs(10);
 
 const AUTHORIZATION: &str = "authorization";
 const BEARER: &str = "Bearer ";
@@ -105,6 +108,17 @@ impl Security {
         )))
     }
 
+    /// Refuses an address where strangers could read health and metrics, which ask nobody for a token.
+    pub(crate) fn check_metrics(&self, listen: SocketAddr) -> Result<()> {
+        match listen.ip().is_loopback() || self.insecure {
+            true => Ok(()),
+            false => Err(Error::FailedPrecondition(format!(
+                "refusing to tell metrics on {listen}: they ask nobody for a token; choose 127.0.0.1 or [::1], with a proxy \
+                 in front for others, or say --insecure"
+            ))),
+        }
+    }
+
     pub(crate) fn guard(&self) -> Result<Guard> {
         let tokens = self.tokens.as_deref().map(Lines::new);
         if let Some(tokens) = &tokens
@@ -120,7 +134,7 @@ impl Security {
 
     pub(crate) fn tls_config(&self) -> Result<Option<ServerTlsConfig>> {
         let Some(tls) = &self.tls else { return Ok(None) };
-        let mut config = ServerTlsConfig::new().identity(identity(&tls.certificate, &tls.key)?);
+        let mut config = ServerTlsConfig::new().identity(identity(&tls.certificate, &tls.key)?).timeout(HANDSHAKE);
         if let Some(ca) = &tls.client_ca {
             config = config.client_ca_root(Certificate::from_pem(pem(ca)?));
         }

@@ -130,8 +130,7 @@ impl Server {
         let security = &options.security;
         security.check(listen)?;
         if let Some(metrics) = options.metrics {
-            // They ask nobody for a token.
-            Security { insecure: security.insecure, ..Security::default() }.check(metrics)?;
+            security.check_metrics(metrics)?;
         }
         let (guard, tls) = (security.guard()?, security.tls_config()?);
         let incoming =
@@ -149,7 +148,8 @@ impl Server {
         }
         let uri = format!("{}://{address}", security.scheme());
         let ServerOptions { mut replicas, max_reads, max_message_bytes, drain, .. } = options;
-        if replicas.is_empty() {
+        // An address that stands for all of this machine's says nothing to a client: without a location, it asks here again.
+        if replicas.is_empty() && !address.ip().is_unspecified() {
             replicas.push(uri.clone());
         }
         let (phase, seen) = watch::channel(Phase::Serving);

@@ -376,15 +376,13 @@ impl Cursor {
         for entry in entered {
             self.play(model, cut, first_us, &mut Player::new(model, entry));
         }
-        // Empty, but with room.
-        players.clear();
-        self.players.push_back(players);
-        let mut arrived = self.rows.pop_front().unwrap_or_default();
+        hand_on(players, self.players.front_mut());
+        self.players.push_back(Vec::new());
+        let arrived = self.rows.pop_front().unwrap_or_default();
         let rows = self.sorter.sorted(&arrived.rows, first_us, cut.bucket_us);
-        let bucket = Bucket::new(rows, arrived.sessions);
-        arrived.rows.clear();
-        self.rows.push_back(Arriving { rows: arrived.rows, sessions: Vec::new() });
-        bucket
+        hand_on(arrived.rows, self.rows.front_mut().map(|next| &mut next.rows));
+        self.rows.push_back(Arriving::default());
+        Bucket::new(rows, arrived.sessions)
     }
 
     /// Plays a session to the end of the bucket that begins at `first_us`; its players have left the queue, its rows not yet.
@@ -412,6 +410,15 @@ impl Cursor {
             let ahead = ((time_us - first_us) / cut.bucket_us) as usize;
             self.players[ahead - 1].push(player.clone());
         }
+    }
+}
+
+/// Gives the room of what is done with to what is next, which needs as much soon; those further ahead need little yet.
+fn hand_on<T>(mut done: Vec<T>, next: Option<&mut Vec<T>>) {
+    done.clear();
+    if let Some(next) = next {
+        done.append(next);
+        *next = done;
     }
 }
 

@@ -121,8 +121,9 @@ impl<const N: usize> Block<N> {
         texts.map(Self::of)
     }
 
-    /// Appends as much of `text` as there is room for.
+    /// Appends as much of `text`, which must be ASCII, as there is room for.
     pub(crate) fn append(&mut self, text: &[u8]) {
+        debug_assert!(text.is_ascii());
         let from = usize::from(self.len);
         let until = (from + text.len()).min(N);
         self.bytes[from..until].copy_from_slice(&text[..until - from]);
@@ -262,7 +263,7 @@ impl TextColumn {
         }
         let offsets = OffsetBuffer::new(ScalarBuffer::from(self.offsets));
         // SAFETY: offsets only ever grew, by the bytes of whole values, and what is written is UTF-8: everybody who calls
-        // `write` or `extend_fixed` sees to it, and tests let Arrow check every kind of batch.
+        // `write` or `extend_fixed`, or appends to a block, sees to it, and tests let Arrow check every kind of batch.
         let array =
             unsafe { StringArray::new_unchecked(offsets, Buffer::from_vec(self.values), self.validity.finish()) };
         Ok(Arc::new(array))

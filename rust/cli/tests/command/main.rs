@@ -65,7 +65,9 @@ fn serve_refuses_what_it_cannot_do_with_one_message() {
     let taken = taken.local_addr().unwrap().to_string();
     for (arguments, text) in [
         (vec!["--listen", &taken], "another program listens there"),
-        (vec!["--listen", "0.0.0.0:0"], "no tokens and no TLS"),
+        (vec!["--listen", "0.0.0.0:0"], "give --token-file and TLS"),
+        (vec!["--tls-cert", "cert.pem"], "tls_cert and tls_key belong together"),
+        (vec!["--token-file", "/nowhere/tokens"], "/nowhere/tokens"),
         (vec!["--listen", "nowhere"], "invalid value 'nowhere'"),
         (vec!["--start", "soon"], "write a date like 2026-10-01"),
         (vec!["--anchor", "soon"], "write a date like 2026-10-01"),
@@ -75,7 +77,7 @@ fn serve_refuses_what_it_cannot_do_with_one_message() {
         (vec!["--speed", "1000001"], "speed = 1000001 is not possible"),
         (vec!["--artists", "11"], "artists = 11 and tracks = 10 contradict each other"),
         (vec!["--until", "2026-09-01"], "and start = 2026-10-01 contradict each other"),
-        (vec!["--metrics", "0.0.0.0:0"], "no tokens and no TLS"),
+        (vec!["--metrics", "0.0.0.0:0"], "they ask nobody for a token"),
         (vec!["--metrics", &taken], "another program listens there"),
         (vec!["--max-reads", "0"], "max_reads = 0 is not possible; it must be from 1 to 10000"),
         (vec!["--max-message-bytes", "5"], "max_message_bytes = 5 is not possible"),

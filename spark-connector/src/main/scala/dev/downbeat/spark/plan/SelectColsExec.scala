@@ -13,9 +13,16 @@ import org.apache.spark.sql.execution.{
 }
 import org.apache.spark.sql.vectorized.ColumnarBatch
 
-/** A projection that only picks and renames columns, without copying them. */
-private[spark] final case class SelectColsExec(columns: Seq[NamedExpression], child: SparkPlan)
-    extends UnaryExecNode
+/** A projection that only picks and renames columns, without copying them.
+  *
+  * @param read
+  *   the columns that a scan below it was narrowed to; Spark takes scans of one stream for the same
+  */
+private[spark] final case class SelectColsExec(
+    columns: Seq[NamedExpression],
+    child: SparkPlan,
+    read: Seq[String] = Nil
+) extends UnaryExecNode
     with PartitioningPreservingUnaryExecNode {
   override def output: Seq[Attribute] = columns.map(_.toAttribute)
   override protected def outputExpressions: Seq[NamedExpression] = columns

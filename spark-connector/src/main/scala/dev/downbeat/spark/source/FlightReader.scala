@@ -11,7 +11,7 @@ import org.apache.spark.sql.connector.read.{InputPartition, PartitionReader, Par
 import org.apache.spark.sql.types.StructType
 import org.apache.spark.sql.vectorized.ColumnarBatch
 
-import dev.downbeat.spark.DownbeatException
+import dev.downbeat.spark.{DownbeatException, Errors}
 import dev.downbeat.spark.jni.{NativeBatch, NativeFlight, NativeReader}
 import dev.downbeat.spark.proto.flight.ReadRange
 
@@ -47,7 +47,11 @@ private[source] object Slice {
 
   /** A slice in so many parts that differ by a row at most, or as many as it has rows. */
   private def cut(slice: Slice, parts: Long): Seq[Slice] = {
-    val count = math.min(parts, slice.rows).toInt
+    val wanted = math.min(parts, slice.rows)
+    if (!wanted.isValidInt) {
+      throw Errors.optionInvalid("maxRecordsPerPartition", "", s"it makes $wanted tasks; there can be ${Int.MaxValue}")
+    }
+    val count = wanted.toInt
     val (each, larger) = (slice.rows / count, slice.rows % count)
     (0 until count).map { part =>
       val from = slice.from + part * each + math.min(part.toLong, larger)
@@ -78,7 +82,10 @@ private final class FlightReader(options: FlightOptions, schema: StructType, sli
 
   /** The row after those handed on. */
   private var position = slice.from
-  @volatile private var rows = open()
+
+  /** Null until the first rows are asked for, and while the next ones are opened. */
+  @volatile private var rows: NativeReader = _
+  @volatile private var interrupted = false
   private var batch: Option[(NativeBatch, ColumnarBatch)] = None
   private var bytes = 0L
 
@@ -87,7 +94,10 @@ private final class FlightReader(options: FlightOptions, schema: StructType, sli
   private var outOfRange = losses
 
   // A killed task may be waiting for a server that has nothing to say.
-  Option(TaskContext.get()).foreach(_.addTaskInterruptListener((_, _) => rows.cancel()))
+  Option(TaskContext.get()).foreach(_.addTaskInterruptListener { (_, _) =>
+    interrupted = true
+    Option(rows).foreach(_.cancel())
+  })
 
   override def next(): Boolean = {
     closeBatch()
@@ -105,8 +115,10 @@ private final class FlightReader(options: FlightOptions, schema: StructType, sli
   @tailrec
   private def read(): NativeBatch = {
     val read =
-      try Right(rows.next())
-      catch {
+      try {
+        if (rows == null) open()
+        Right(rows.next())
+      } catch {
         case expired: DownbeatException if !options.failOnDataLoss && expired.getCondition == "DOWNBEAT_OUT_OF_RANGE" =>
           Left(expired)
       }
@@ -129,12 +141,8 @@ private final class FlightReader(options: FlightOptions, schema: StructType, sli
     losses += 1
     outOfRange += 1
     position = held
-    val any = position < slice.until
-    if (any) {
-      rows.close()
-      rows = open()
-    }
-    any
+    closeRows()
+    position < slice.until
   }
 
   private def earliest(): Long = NativeFlight
@@ -145,7 +153,7 @@ private final class FlightReader(options: FlightOptions, schema: StructType, sli
     .map(_.getEarliest)
     .getOrElse(0L)
 
-  private def open(): NativeReader = {
+  private def open(): Unit = {
     val range = ReadRange
       .newBuilder()
       .setStream(options.stream)
@@ -155,7 +163,9 @@ private final class FlightReader(options: FlightOptions, schema: StructType, sli
       .addAllColumns(columns.fieldNames.toSeq.asJava)
       .setWorld(slice.world)
       .build()
-    NativeReader.open(options.access.connection, range, columns, dedupe)
+    rows = NativeReader.open(options.access.connection, range, columns, dedupe)
+    // Whoever interrupted in between found nothing to cancel.
+    if (interrupted) rows.cancel()
   }
 
   override def get(): ColumnarBatch = batch.get._2
@@ -168,7 +178,12 @@ private final class FlightReader(options: FlightOptions, schema: StructType, sli
 
   override def close(): Unit = {
     closeBatch()
-    rows.close()
+    closeRows()
+  }
+
+  private def closeRows(): Unit = {
+    Option(rows).foreach(_.close())
+    rows = null
   }
 
   private def closeBatch(): Unit = {

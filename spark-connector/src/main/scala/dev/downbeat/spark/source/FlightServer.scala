@@ -137,8 +137,8 @@ private[source] final class FlightServer(val options: FlightOptions) extends Log
     }
   }
 
-  /** The slices of `[start, end)` that are held, as many as the options want. What is not held is an error, or logged,
-    * counted and left out.
+  /** The slices of `[start, end)` that are held, as many as the options want. What is not held is an error, or left
+    * out, logged and, where something is left, counted.
     */
   def slices(start: FlightOffset, end: FlightOffset): Seq[Slice] = {
     val rows = held()

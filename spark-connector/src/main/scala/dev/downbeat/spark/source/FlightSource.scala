@@ -1,11 +1,11 @@
 package dev.downbeat.spark.source
 
 import java.util
+import java.util.Locale
 
 import scala.jdk.CollectionConverters._
 
 import org.apache.spark.sql.catalyst.expressions.Expression
-import org.apache.spark.sql.catalyst.util.CaseInsensitiveMap
 import org.apache.spark.sql.connector.catalog.{SupportsRead, Table, TableCapability, TableCatalog, TableProvider}
 import org.apache.spark.sql.connector.expressions.Transform
 import org.apache.spark.sql.connector.expressions.filter.Predicate
@@ -44,12 +44,25 @@ private final class FlightTable(override val schema: StructType, options: Map[St
     util.EnumSet.of(TableCapability.BATCH_READ, TableCapability.MICRO_BATCH_READ)
 
   override def newScanBuilder(scan: CaseInsensitiveStringMap): ScanBuilder = {
-    val all = CaseInsensitiveMap(options) ++ scan.asCaseSensitiveMap.asScala
-    new FlightScanBuilder(FlightOptions.parse(all), schema)
+    val reader = scan.asCaseSensitiveMap.asScala.toMap
+    new FlightScanBuilder(FlightOptions.parse(FlightTable.merge(options, reader)), schema)
   }
 }
 
 private object FlightTable {
+
+  /** A table's options with those of a reader, which win: also over other options that say where a reading begins or
+    * ends.
+    */
+  def merge(table: Map[String, String], reader: Map[String, String]): Map[String, String] = {
+    def group(name: String): String = name.toLowerCase(Locale.ROOT) match {
+      case name if name.startsWith("starting") => "starting"
+      case name if name.startsWith("ending")   => "ending"
+      case name                                => name
+    }
+    val said = reader.keySet.map(group)
+    table.filterNot { case (name, _) => said.contains(group(name)) } ++ reader
+  }
 
   /** The options of a reader, or those among the properties of a table that SQL made: beside the catalog's own notes,
     * each stands there once more, with a prefix.

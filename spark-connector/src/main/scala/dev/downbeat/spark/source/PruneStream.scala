@@ -36,7 +36,7 @@ private[spark] object PruneStream extends ColumnarRule {
           val narrow = scan.copy(output = kept, stream = stream.pruned(kept.map(_.name).toSet, filters))
           narrow.copyTagsFrom(scan)
           // To Spark a scan is its stream, whatever its columns, so that the plan would count as unchanged without this.
-          Some(SelectColsExec(kept, narrow))
+          Some(SelectColsExec(kept, narrow, read = kept.map(_.name)))
         case _ => None
       }
     case _ => None
