@@ -54,6 +54,8 @@ def test_dags_are_ready_to_trigger_and_interrupt_stops_every_process(tmp_path):
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v2/{path}", timeout=10) as answer:
             return json.load(answer)
 
+    # A shell has what it runs in the background ignore Ctrl-C, and so does all that starts; what is caught is not inherited.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(
         [SCRIPT], env=environment(port, tmp_path), stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as script:
