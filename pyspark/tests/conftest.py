@@ -45,10 +45,10 @@ def serve(*flags: str) -> Iterator[Server]:
     command = [str(DOWNBEAT), "serve", "--listen", "127.0.0.1:0", *flags]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        line = process.stdout.readline()
-        found = re.match(r"listening on (grpc://\S+) world=(\S+)", line)
-        assert found, f"the server's first line is {line!r}"
         try:
+            line = process.stdout.readline()
+            found = re.match(r"listening on (grpc://\S+) world=(\S+)", line)
+            assert found, f"the server's first line is {line!r}"
             yield Server(found[1], found[2])
         finally:
             process.send_signal(signal.SIGTERM)

@@ -53,11 +53,6 @@ class Log:
     def follow(self, stream: str = "events", **options: str) -> DataFrame:
         return self.reader(stream, startingOffsets="earliest", **options).load()
 
-    def stop(self) -> None:
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            self.process.wait(timeout=20)
-
 
 @contextmanager
 def serve(spark: SparkSession, *flags: str) -> Iterator[Log]:
@@ -65,16 +60,15 @@ def serve(spark: SparkSession, *flags: str) -> Iterator[Log]:
     command = [str(DOWNBEAT), "serve", "--listen", "127.0.0.1:0", *flags]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        line = process.stdout.readline()
-        match = LISTENING.fullmatch(line)
-        if not match:
-            process.kill()
-        assert match, f"the first line is {line!r}"
-        log = Log(spark, process, match[1], match[2])
         try:
-            yield log
+            line = process.stdout.readline()
+            match = LISTENING.fullmatch(line)
+            assert match, f"the first line is {line!r}"
+            yield Log(spark, process, match[1], match[2])
         finally:
-            log.stop()
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+                process.wait(timeout=20)
 
 
 @pytest.fixture(scope="session")

@@ -37,8 +37,8 @@ const ALIVE: Duration = Duration::from_secs(30);
 pub struct ServerOptions {
     /// Who may read, and how.
     pub security: Security,
-    /// Where clients reach each replica of this log, as `grpc://host:port` or `grpc+tls://host:port`: every endpoint of a `FlightInfo` names them
-    /// all. This server's own address is to be among them; empty: it is the only one.
+    /// Where clients reach each replica of this log, as `grpc://host:port` or `grpc+tls://host:port`: every endpoint of a
+    /// `FlightInfo` names them all. This server's own address is to be among them; empty: it is the only one.
     pub replicas: Vec<String>,
     /// Reads under way at once, in [`Self::MAX_READS`]; one more is refused with [`Error::ResourceExhausted`]. Each holds
     /// a blocking thread of the runtime while its rows are made, and four batches at most.

@@ -4,7 +4,7 @@
 //! A text column is written in runs of rows that are as they should be, a loop without a question; what a faulty row has instead
 //! is written between them.
 
-use std::sync::Arc;
+use std::{cell::OnceCell, sync::Arc};
 
 use arrow::{
     array::{
@@ -44,7 +44,8 @@ pub(crate) struct Rows<'a> {
 pub(crate) struct Part<'a> {
     bucket: &'a Bucket,
     rows: &'a [Row],
-    faulty: Vec<Faulty>,
+    /// Worked out when a column first asks.
+    faulty: OnceCell<Vec<Faulty>>,
 }
 
 /// A row of a part that has faults.
@@ -55,12 +56,16 @@ struct Faulty {
 }
 
 impl<'a> Part<'a> {
-    pub(crate) fn new(model: &Model, bucket: &'a Bucket, rows: std::ops::Range<usize>) -> Self {
-        let rows = &bucket.rows[rows];
-        let faulty = rows.iter().enumerate().filter(|(_, row)| !row.faults.is_empty());
-        let faulty = faulty
-            .map(|(n, row)| Faulty { row: n, columns: model.faults.form(row.key).columns(row.faults, row.event_type) });
-        Self { bucket, rows, faulty: faulty.collect() }
+    pub(crate) fn new(bucket: &'a Bucket, rows: std::ops::Range<usize>) -> Self {
+        Self { bucket, rows: &bucket.rows[rows], faulty: OnceCell::new() }
+    }
+
+    fn faulty(&self, model: &Model) -> &[Faulty] {
+        self.faulty.get_or_init(|| {
+            let faulty = self.rows.iter().enumerate().filter(|(_, row)| !row.faults.is_empty());
+            let columns = |row: &Row| model.faults.form(row.key).columns(row.faults, row.event_type);
+            faulty.map(|(n, row)| Faulty { row: n, columns: columns(row) }).collect()
+        })
     }
 }
 
@@ -96,7 +101,7 @@ impl<'a> Rows<'a> {
     ) {
         for part in &self.parts {
             let mut from = 0;
-            for at in part.faulty.iter().filter(|at| at.columns >> column & 1 == 1).map(|at| at.row) {
+            for at in part.faulty(self.model).iter().filter(|at| at.columns >> column & 1 == 1).map(|at| at.row) {
                 run(part.bucket, &part.rows[from..at], out);
                 faulty(part.bucket, std::array::from_ref(&part.rows[at]), out);
                 from = at + 1;

@@ -335,9 +335,8 @@ impl Reader {
             buckets.push((Arc::clone(&bucket), from..end));
             self.at = Some((bucket, bucket_first));
         }
-        let model = &*self.world.model;
-        let parts = buckets.iter().map(|(bucket, rows)| Part::new(model, bucket, rows.clone())).collect();
-        let rows = Rows { model, log, partition: self.partition, first, parts };
+        let parts = buckets.iter().map(|(bucket, rows)| Part::new(bucket, rows.clone())).collect();
+        let rows = Rows { model: &self.world.model, log, partition: self.partition, first, parts };
         columns::batch(&rows, self.stream, &self.schema, &self.columns)
     }
 }

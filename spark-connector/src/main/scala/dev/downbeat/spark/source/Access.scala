@@ -25,7 +25,7 @@ private[source] final class Access private (val uris: String, message: Array[Byt
 private[source] object Access {
 
   /** The options, each with the variable of the environment that stands in for it, so that jobs need not know of it. */
-  val Options: Map[String, String] = Map(
+  private val Options: Map[String, String] = Map(
     "tokenFile" -> "DOWNBEAT_TOKEN_FILE",
     "tls.ca" -> "DOWNBEAT_TLS_CA",
     "tls.certificate" -> "DOWNBEAT_TLS_CERT",

@@ -117,21 +117,18 @@ private[source] object FlightOptions {
       }
     }
     val orLatest = optional("startingOffsetsByTimestampStrategy").exists(strategy)
-    def position(option: String, parse: String => Position): Option[(String, Position)] =
-      optional(option).map(text => option -> parse(text))
+    def position(option: String, parse: (String, String) => Position): Option[(String, Position)] =
+      optional(option).map(text => option -> parse(option, text))
     // In order of precedence, as with Kafka; all are parsed, so that none is wrong unnoticed.
     val starting = Seq(
-      position("startingTimestamp", Position.parseTime("startingTimestamp", _)),
-      position(
-        "startingOffsetsByTimestamp",
-        Position.parseTimes("startingOffsetsByTimestamp", stream, _)
-      ),
-      position("startingOffsets", Position.parse("startingOffsets", stream, _))
+      position("startingTimestamp", Position.parseTime),
+      position("startingOffsetsByTimestamp", Position.parseTimes(_, stream, _)),
+      position("startingOffsets", Position.parse(_, stream, _))
     ).flatten
     val ending = Seq(
-      position("endingTimestamp", Position.parseTime("endingTimestamp", _)),
-      position("endingOffsetsByTimestamp", Position.parseTimes("endingOffsetsByTimestamp", stream, _)),
-      position("endingOffsets", this.ending(stream, _))
+      position("endingTimestamp", Position.parseTime),
+      position("endingOffsetsByTimestamp", Position.parseTimes(_, stream, _)),
+      position("endingOffsets", this.ending(_, stream, _))
     ).flatten
     val min = optional("minOffsetsPerTrigger").map(positive("minOffsetsPerTrigger", _))
     val max = optional("maxOffsetsPerTrigger").map(positive("maxOffsetsPerTrigger", _))
@@ -167,10 +164,10 @@ private[source] object FlightOptions {
   }
 
   /** Where a batch ends. */
-  private def ending(stream: String, text: String): Position =
-    Position.parse("endingOffsets", stream, text) match {
+  private def ending(option: String, stream: String, text: String): Position =
+    Position.parse(option, stream, text) match {
       case Position.Earliest =>
-        throw Errors.optionInvalid("endingOffsets", text, "nothing ends before its start; use latest or JSON")
+        throw Errors.optionInvalid(option, text, "nothing ends before its start; use latest or JSON")
       case other => other
     }
 

@@ -12,7 +12,7 @@ import org.apache.spark.sql.types.StructType
 import org.apache.spark.sql.vectorized.ColumnarBatch
 
 import dev.downbeat.spark.{DownbeatException, Errors}
-import dev.downbeat.spark.jni.{NativeBatch, NativeFlight, NativeReader}
+import dev.downbeat.spark.jni.{NativeBatch, NativeReader}
 import dev.downbeat.spark.proto.flight.ReadRange
 
 /** One task's share: rows `[from, until)` of a partition.
@@ -89,9 +89,8 @@ private final class FlightReader(options: FlightOptions, schema: StructType, sli
   private var batch: Option[(NativeBatch, ColumnarBatch)] = None
   private var bytes = 0L
 
-  /** How often rows were found missing, and how often that was for their being expired. */
+  /** How often rows were found missing: always for being out of the range held. */
   private var losses = if (slice.incomplete) 1L else 0L
-  private var outOfRange = losses
 
   // A killed task may be waiting for a server that has nothing to say.
   Option(TaskContext.get()).foreach(_.addTaskInterruptListener { (_, _) =>
@@ -131,7 +130,8 @@ private final class FlightReader(options: FlightOptions, schema: StructType, sli
 
   /** Goes on with the first row held; false if none of the task's rows is. */
   private def skip(expired: DownbeatException): Boolean = {
-    val held = math.min(earliest(), slice.until)
+    val earliest = FlightServer.held(options, slice.world).get(slice.partition).fold(0L)(_.earliest)
+    val held = math.min(earliest, slice.until)
     // Not expired, but not there yet.
     if (held <= position) throw expired
     logWarning(
@@ -139,19 +139,10 @@ private final class FlightReader(options: FlightOptions, schema: StructType, sli
         "failOnDataLoss is false"
     )
     losses += 1
-    outOfRange += 1
     position = held
     closeRows()
     position < slice.until
   }
-
-  private def earliest(): Long = NativeFlight
-    .offsets(options.access.connection, slice.world, options.stream)
-    .getPartitionsList
-    .asScala
-    .find(_.getPartition == slice.partition)
-    .map(_.getEarliest)
-    .getOrElse(0L)
 
   private def open(): Unit = {
     val range = ReadRange
@@ -173,7 +164,7 @@ private final class FlightReader(options: FlightOptions, schema: StructType, sli
   override def currentMetricsValues(): Array[CustomTaskMetric] = Array(
     FlightMetric(NativeBytes.Name, bytes),
     FlightMetric(DataLoss.Name, losses),
-    FlightMetric(OffsetOutOfRange.Name, outOfRange)
+    FlightMetric(OffsetOutOfRange.Name, losses)
   )
 
   override def close(): Unit = {

@@ -45,13 +45,7 @@ private[source] final class FlightServer(val options: FlightOptions) extends Log
     ReadRange.newBuilder().setStream(stream).setWorld(world).addAllColumns(names.asJava).build()
   )
 
-  def held(): SortedMap[Int, Held] = SortedMap.from(
-    NativeFlight
-      .offsets(access.connection, world, stream)
-      .getPartitionsList
-      .asScala
-      .map(partition => partition.getPartition -> Held(partition.getEarliest, partition.getLatest))
-  )
+  def held(): SortedMap[Int, Held] = FlightServer.held(options, world)
 
   /** The first row of each partition that arrived at a time or later, in milliseconds since 1970 UTC, where there is
     * one.
@@ -162,4 +156,16 @@ private[source] final class FlightServer(val options: FlightOptions) extends Log
   override def toString: String = s"Flight[$stream of world $world at $uris]"
 
   private def rowsHeld(held: Held): String = s"$uris has rows ${held.earliest} to ${held.latest}"
+}
+
+private[source] object FlightServer {
+
+  /** What is held of each partition of a stream now. */
+  def held(options: FlightOptions, world: String): SortedMap[Int, Held] = SortedMap.from(
+    NativeFlight
+      .offsets(options.access.connection, world, options.stream)
+      .getPartitionsList
+      .asScala
+      .map(partition => partition.getPartition -> Held(partition.getEarliest, partition.getLatest))
+  )
 }

@@ -32,12 +32,15 @@ private[source] object Position {
     case "earliest" => Earliest
     case "latest"   => Latest
     case _ =>
-      def invalid(): Throwable = Errors.optionInvalid(
-        option,
-        text,
-        s"""write earliest, latest, or a row for each partition like {"$stream":{"0":23,"1":-2}} (-2 is earliest, -1 latest)"""
+      Rows(
+        numbers(stream, text, EarliestRow).getOrElse(
+          throw Errors.optionInvalid(
+            option,
+            text,
+            s"""write earliest, latest, or a row for each partition like {"$stream":{"0":23,"1":-2}} (-2 is earliest, -1 latest)"""
+          )
+        )
       )
-      Rows(numbers(stream, text, EarliestRow).getOrElse(throw invalid()))
   }
 
   /** Reads a time in milliseconds since 1970 UTC. */

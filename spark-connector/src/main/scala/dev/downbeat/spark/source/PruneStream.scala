@@ -41,5 +41,4 @@ private[spark] object PruneStream extends ColumnarRule {
       }
     case _ => None
   }
-
 }
