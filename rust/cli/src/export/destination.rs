@@ -368,12 +368,13 @@ impl Store {
         Failure::work(format!("cannot {tried} in {}: {cause}", self.shown))
     }
 
-    /// Waits for the store, or for the wish to end.
+    /// Waits for the store, or for the wish to end, which is heard first: one that came before is never missed.
     fn wait<T>(&self, answer: impl Future<Output = object_store::Result<T>>) -> io::Result<T> {
         self.runtime.block_on(async {
             tokio::select! {
-                answer = answer => answer.map_err(io::Error::other),
+                biased;
                 () = self.stop.set() => Err(io::Error::other("interrupted")),
+                answer = answer => answer.map_err(io::Error::other),
             }
         })
     }
