@@ -7,7 +7,7 @@ use std::{
 
 use arrow::{array::RecordBatch, json::LineDelimitedWriter, util::pretty::pretty_format_batches};
 use clap::Args;
-use downbeat_flight::{Client, Credentials, Error, Token};
+use downbeat_flight::{Client, Credentials, Error, Patience, Token};
 use downbeat_model::Stream;
 
 use crate::failure::{Failure, Result};
@@ -59,7 +59,7 @@ impl Read {
             identity: self.tls_cert.zip(self.tls_key),
             server_name: None,
         };
-        let client = Client::connect_with(&self.uri, None, &credentials).map_err(failure)?;
+        let client = Client::connect_with(&self.uri, None, &credentials, Patience::default()).map_err(failure)?;
         let stream = self.stream.text();
         let offsets = client.offsets(stream, None).map_err(failure)?;
         let held = offsets.iter().find(|offsets| offsets.partition == self.partition).ok_or_else(|| {

@@ -3,6 +3,7 @@
 //! A [`Log`] is what can be served: partitioned streams of rows, dense in their offsets, the same bytes whoever asks and
 //! whenever. [`Server`] puts one on a socket for any Flight client. [`Client`] reads it back, and when a connection drops
 //! in the middle it goes on at the next row, at any replica of the same world. Neither knows what made the rows.
+//! [`QueryClient`] reads bounded results of any other Flight server.
 //!
 //! ```no_run
 //! use downbeat_flight::{Client, Read};
@@ -28,7 +29,9 @@ mod http;
 mod log;
 mod metrics;
 mod produce;
+mod query;
 mod reader;
+mod replicas;
 mod request;
 mod security;
 mod server;
@@ -43,8 +46,10 @@ pub mod proto {
 pub use client::Client;
 pub use error::{Error, Result};
 pub use log::{Batches, Held, Log, LogError, LogStream};
-pub use proto::{PartitionOffsets, StreamInfo, WorldReply};
+pub use proto::{Endpoint, PartitionOffsets, StreamInfo, WorldReply};
+pub use query::{Query, QueryClient};
 pub use reader::{BatchReader, Canceller, Read};
+pub use replicas::Patience;
 pub use security::{Credentials, Secret, Security, ServerTls, Token};
 pub use server::{Server, ServerOptions};
 

@@ -7,12 +7,13 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use arrow_flight::{
     Ticket,
-    decode::{DecodedPayload, FlightDataDecoder},
+    decode::{DecodedFlightData, DecodedPayload, FlightDataDecoder},
     error::FlightError,
 };
 use futures::{StreamExt, TryStreamExt};
@@ -21,8 +22,9 @@ use tokio::{sync::mpsc, task::AbortHandle};
 
 use crate::{
     Error, Result,
-    client::{Patience, Shared, answer, runtime},
+    client::Shared,
     proto,
+    replicas::{Attempts, runtime},
 };
 
 /// Batches ready for the caller: one being worked on, one decoded; a third only adds memory.
@@ -44,7 +46,7 @@ pub struct Read {
 }
 
 /// What the reading task hands over; the end is said aloud, so that a task that died is not taken for one.
-enum Event {
+pub(crate) enum Event {
     Batch(u64, RecordBatch),
     Failed(Error),
     End,
@@ -75,16 +77,28 @@ impl Canceller {
 }
 
 impl BatchReader {
-    pub(crate) fn start(shared: Arc<Shared>, read: Read) -> Result<Self> {
+    /// Reads rows of a stream, each once, whatever happens to connections.
+    pub(crate) fn of_range(shared: Arc<Shared>, read: Read) -> Result<Self> {
+        Self::start(async move |sender| {
+            let attempts = shared.replicas.attempts();
+            Reading { next: read.from, read, schema: None, attempts, sender }.run(&shared).await
+        })
+    }
+
+    /// Starts the task that hands batches over, and then ends or fails.
+    pub(crate) fn start<F>(reading: impl FnOnce(mpsc::Sender<Event>) -> F) -> Result<Self>
+    where
+        F: Future<Output = Result<()>> + Send + 'static,
+    {
         let (sender, events) = mpsc::channel(READY_BATCHES);
+        let reading = reading(sender.clone());
         let task = runtime()?.spawn(async move {
-            let mut reading = Reading { next: read.from, read, schema: None, patience: Patience::default(), sender };
-            let event = match reading.run(&shared).await {
+            let event = match reading.await {
                 Ok(()) => Event::End,
                 Err(error) => Event::Failed(error),
             };
             // A reader that was dropped no longer wants to know.
-            let _ = reading.sender.send(event).await;
+            let _ = sender.send(event).await;
         });
         let canceller = Canceller { cancelled: Arc::new(AtomicBool::new(false)), task: task.abort_handle() };
         Ok(Self { events, canceller, ended: None })
@@ -94,25 +108,58 @@ impl BatchReader {
     /// it gives the same again.
     ///
     /// # Errors
-    /// What the server said; [`Error::Unavailable`] if no replica could be reached for about 15 seconds;
+    /// What the server said; [`Error::Unavailable`] if no replica could be reached for as long as the client's patience;
     /// [`Error::DataLoss`] if rows are missing or doubled; [`Error::Cancelled`] after [`Canceller::cancel`].
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Result<Option<(u64, RecordBatch)>> {
-        if self.ended.is_none() && !self.canceller.cancelled.load(Ordering::Acquire) {
-            match self.events.blocking_recv() {
-                Some(Event::Batch(first_offset, batch)) => return Ok(Some((first_offset, batch))),
-                Some(Event::End) => self.ended = Some(Ok(())),
-                Some(Event::Failed(error)) => self.ended = Some(Err(error)),
-                None => {}
+        if !self.is_over() {
+            let event = self.events.blocking_recv();
+            if let Some(batch) = self.take(event) {
+                return Ok(Some(batch));
             }
         }
+        self.end().map(|()| None)
+    }
+
+    /// As [`next`](Self::next), but waits no longer than `timeout`; then, too, it is `None`, and the reading goes on.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn next_within(&mut self, timeout: Duration) -> Result<Option<(u64, RecordBatch)>> {
+        if !self.is_over() {
+            let waited = runtime()?.block_on(async { tokio::time::timeout(timeout, self.events.recv()).await });
+            let Ok(event) = waited else { return Ok(None) };
+            if let Some(batch) = self.take(event) {
+                return Ok(Some(batch));
+            }
+        }
+        self.end().map(|()| None)
+    }
+
+    fn is_over(&self) -> bool {
+        self.ended.is_some() || self.canceller.cancelled.load(Ordering::Acquire)
+    }
+
+    /// The batch in an event, or a note of how the reading ended.
+    fn take(&mut self, event: Option<Event>) -> Option<(u64, RecordBatch)> {
+        match event? {
+            Event::Batch(first_offset, batch) => return Some((first_offset, batch)),
+            Event::End => self.ended = Some(Ok(())),
+            Event::Failed(error) => self.ended = Some(Err(error)),
+        }
+        None
+    }
+
+    /// How the reading ended.
+    fn end(&mut self) -> Result<()> {
+        let cancelled = self.canceller.cancelled.load(Ordering::Acquire);
         let ended = self.ended.get_or_insert_with(|| {
-            Err(match self.canceller.cancelled.load(Ordering::Acquire) {
+            Err(match cancelled {
                 true => Error::Cancelled("the reading was cancelled".into()),
                 false => Error::Internal("the reading task died without a word; its panic is in the log".into()),
             })
         });
-        ended.clone().map(|()| None)
+        ended.clone()
     }
 
     /// A handle that ends this reading from another thread.
@@ -132,7 +179,7 @@ struct Reading {
     read: Read,
     next: u64,
     schema: Option<SchemaRef>,
-    patience: Patience,
+    attempts: Attempts,
     sender: mpsc::Sender<Event>,
 }
 
@@ -150,14 +197,14 @@ impl Reading {
                 // The connection broke between the last row and the end.
                 return Ok(());
             }
-            shared.turn();
-            self.patience.wait(error).await?;
+            shared.replicas.turn();
+            self.attempts.wait(error).await?;
         }
     }
 
     /// Reads from the next row on, over one connection.
     async fn attempt(&mut self, shared: &Shared) -> Result<()> {
-        let (uri, mut client) = shared.connection();
+        let (uri, mut client) = shared.replicas.connection();
         let range = proto::ReadRange {
             stream: self.read.stream.clone(),
             partition: Some(self.read.partition),
@@ -165,21 +212,22 @@ impl Reading {
             until: self.read.until,
             follow: self.read.until.is_none(),
             columns: self.read.columns.clone(),
-            world: shared.world().to_owned(),
+            world: shared.world.clone(),
         };
         let ticket = Ticket::new(proto::Ticket { range: Some(range) }.encode_to_vec());
-        let messages = answer(&uri, async { Ok(client.do_get(ticket).await?.into_inner()) }).await?;
+        let messages = self
+            .attempts
+            .within(&uri, client.do_get(ticket))
+            .await?
+            .map_err(|status| Error::from_status(&uri, &status))?
+            .into_inner();
         let mut decoder = FlightDataDecoder::new(messages.map_err(FlightError::from));
-        while let Some(message) = decoder.next().await {
-            let message = message.map_err(|error| match error {
-                FlightError::Tonic(status) => Error::from_status(&uri, &status),
-                other => Error::DataLoss(format!("{self}: {uri} sent what cannot be read: {other}")),
-            })?;
+        while let Some(message) = self.message(&uri, &mut decoder).await? {
             match message.payload {
                 DecodedPayload::Schema(schema) => self.check_schema(schema)?,
                 DecodedPayload::RecordBatch(batch) => {
                     let first = self.check_batch(&uri, &message.inner.app_metadata, &batch)?;
-                    self.patience.restore();
+                    self.attempts.restore();
                     if self.sender.send(Event::Batch(first, batch)).await.is_err() {
                         return Ok(());
                     }
@@ -193,6 +241,15 @@ impl Reading {
             }
             _ => Ok(()),
         }
+    }
+
+    /// What comes next: soon, where rows exist; who follows waits for them.
+    async fn message(&self, uri: &str, decoder: &mut FlightDataDecoder) -> Result<Option<DecodedFlightData>> {
+        let next = match self.read.until {
+            Some(_) => self.attempts.within(uri, decoder.next()).await?,
+            None => decoder.next().await,
+        };
+        next.transpose().map_err(|error| unreadable(&format!("{self}: {uri}"), error))
     }
 
     /// A resumed reading must go on with the columns it began with.
@@ -222,5 +279,13 @@ impl Reading {
         }
         self.next = after;
         Ok(first)
+    }
+}
+
+/// What went wrong with a message of `whom`.
+pub(crate) fn unreadable(whom: &str, error: FlightError) -> Error {
+    match error {
+        FlightError::Tonic(status) => Error::from_status(whom, &status),
+        other => Error::DataLoss(format!("{whom} sent what cannot be read: {other}")),
     }
 }

@@ -8,7 +8,7 @@ use tonic::{service::interceptor::InterceptedService, transport::server::TcpInco
 
 use crate::{
     Error, Log, Result, Security,
-    client::parts_of,
+    replicas::parts_of,
     error::innermost,
     http::{Http, Watched},
     metrics::Metrics,

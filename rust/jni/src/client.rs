@@ -1,35 +1,100 @@
-//! One connection to a world, shared by every reader of the process.
+//! Connections, each shared by every reader of the process that goes to the same place with the same credentials.
 
 use std::{
     collections::VecDeque,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
-use downbeat_flight::{Client, Credentials, Secret, Token, proto::Connection};
+use downbeat_flight::{Client, Credentials, Patience, Query, QueryClient, Secret, Token, proto, proto::Connection};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
-/// Connections kept: more worlds than this at once is no use of one process; the oldest is dropped when its readers end.
+/// Connections kept: more worlds or servers than this at once is no use of one process; the one that was used longest ago is
+/// dropped, and closed when its readers end.
 const KEPT: usize = 16;
 
-static CLIENTS: Mutex<VecDeque<(Connection, Client)>> = Mutex::new(VecDeque::new());
+static WORLDS: Pool<Client> = Pool::new();
+static SERVERS: Pool<QueryClient> = Pool::new();
 
 /// Connects to whatever world is served there now, and keeps the connection for [`client`].
 pub(crate) fn connect(to: Connection) -> Result<Client> {
-    let client = Client::connect_with(&to.uris, None, &credentials(&to))?;
-    keep(to, client.clone());
+    let client = Client::connect_with(&to.uris, None, &credentials(&to), patience(&to))?;
+    WORLDS.keep(to, client.clone(), |other| other.fingerprint() == client.fingerprint());
     Ok(client)
 }
 
 /// A connection to `world`.
 pub(crate) fn client(to: Connection, world: &str) -> Result<Client> {
-    let kept = clients().iter().find(|(at, client)| *at == to && client.fingerprint() == world).cloned();
-    if let Some((_, client)) = kept {
+    let of_world = |client: &Client| client.fingerprint() == world;
+    if let Some(client) = WORLDS.get(&to, of_world) {
         return Ok(client);
     }
-    let client = Client::connect_with(&to.uris, Some(world), &credentials(&to))?;
-    keep(to, client.clone());
+    let client = Client::connect_with(&to.uris, Some(world), &credentials(&to), patience(&to))?;
+    WORLDS.keep(to, client.clone(), of_world);
     Ok(client)
+}
+
+/// A way to any Flight server.
+pub(crate) fn server(to: Connection) -> Result<QueryClient> {
+    if let Some(client) = SERVERS.get(&to, |_| true) {
+        return Ok(client);
+    }
+    let client = QueryClient::new(&to.uris, credentials(&to), patience(&to))?;
+    SERVERS.keep(to, client.clone(), |_| true);
+    Ok(client)
+}
+
+/// What to ask such a server for.
+pub(crate) fn query(query: proto::Query) -> Result<Query> {
+    use proto::query::Of;
+    match query.of {
+        Some(Of::Path(path)) => Ok(Query::Path(path.parts)),
+        Some(Of::Command(command)) => Ok(Query::Command(command)),
+        Some(Of::Sql(statement)) => Ok(Query::Sql(statement)),
+        None => Err(Error::Call("a query needs a path, a command or a statement".into())),
+    }
+}
+
+/// The clients that were used last, the latest at the end.
+struct Pool<T>(Mutex<VecDeque<(Connection, T)>>);
+
+impl<T: Clone> Pool<T> {
+    const fn new() -> Self {
+        Self(Mutex::new(VecDeque::new()))
+    }
+
+    fn get(&self, to: &Connection, wanted: impl Fn(&T) -> bool) -> Option<T> {
+        let mut clients = self.lock();
+        let index = clients.iter().position(|(at, client)| at == to && wanted(client))?;
+        let found = clients.remove(index)?;
+        let client = found.1.clone();
+        clients.push_back(found);
+        Some(client)
+    }
+
+    /// Keeps a client in the place of those `like` it.
+    fn keep(&self, to: Connection, client: T, like: impl Fn(&T) -> bool) {
+        let mut clients = self.lock();
+        clients.retain(|(at, other)| *at != to || !like(other));
+        clients.push_back((to, client));
+        if clients.len() > KEPT {
+            clients.pop_front();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<(Connection, T)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn patience(to: &Connection) -> Patience {
+    let usual = Patience::default();
+    Patience {
+        timeout: to.timeout_ms.map_or(usual.timeout, Duration::from_millis),
+        retries: to.retries.unwrap_or(usual.retries),
+        pause: to.retry_interval_ms.map_or(usual.pause, Duration::from_millis),
+    }
 }
 
 fn credentials(to: &Connection) -> Credentials {
@@ -41,17 +106,4 @@ fn credentials(to: &Connection) -> Credentials {
         identity: given(&to.tls_certificate).zip(given(&to.tls_key)).map(|(own, key)| (own.into(), key.into())),
         server_name: given(&to.tls_server_name),
     }
-}
-
-fn keep(to: Connection, client: Client) {
-    let mut clients = clients();
-    clients.retain(|(at, other)| *at != to || other.fingerprint() != client.fingerprint());
-    clients.push_back((to, client));
-    if clients.len() > KEPT {
-        clients.pop_front();
-    }
-}
-
-fn clients() -> std::sync::MutexGuard<'static, VecDeque<(Connection, Client)>> {
-    CLIENTS.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -17,6 +17,12 @@ pub(crate) enum Error {
     /// Spark has no such type, or the vectors do not read it.
     #[error("column '{column}' is {found}, which cannot be read in Spark; leave it out with the option `columns`")]
     UnsupportedType { column: String, found: DataType },
+    /// A time so fine that Spark cannot hold it.
+    #[error(
+        "a value of a column is {found} and has a part of a microsecond, which Spark cannot hold; have the server round it, \
+         or leave the column out with the option `columns`"
+    )]
+    TooFine { found: DataType },
     /// The server changed its mind about a stream.
     #[error("{stream} was planned as {planned}, the server sent {sent}; start the query again")]
     SchemaChanged { stream: String, planned: String, sent: String },
@@ -63,7 +69,7 @@ impl Error {
             Self::Kernel(Kernel::Overflow { .. }) => "DOWNBEAT_OVERFLOW",
             Self::Kernel(Kernel::Window { .. }) => "DOWNBEAT_INVALID_ARGUMENT",
             Self::Closed { .. } => "DOWNBEAT_HANDLE_CLOSED",
-            Self::UnsupportedType { .. } => "DOWNBEAT_UNSUPPORTED",
+            Self::UnsupportedType { .. } | Self::TooFine { .. } => "DOWNBEAT_UNSUPPORTED",
             Self::SchemaChanged { .. } => "DOWNBEAT_SCHEMA_CHANGED",
             Self::Flight(_) | Self::Kernel(_) | Self::Call(_) | Self::Arrow(_) | Self::Jni(_) => {
                 "DOWNBEAT_NATIVE_ERROR"

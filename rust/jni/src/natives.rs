@@ -1,9 +1,9 @@
 //! The functions behind `dev.downbeat.spark.jni.Native`, where each is explained.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use arrow::{array::StructArray, datatypes::DataType};
-use downbeat_flight::{Read, proto};
+use downbeat_flight::proto;
 use downbeat_kernels::Cleanser;
 use jni::{
     Env, EnvUnowned, NativeMethod, jni_str,
@@ -20,15 +20,18 @@ use crate::{
     copied::{LAYOUT, REGIONS, Region},
     error::{Error, Result},
     handles::Handles,
-    reader::{DedupePlan, Plan, READERS, SharedReader},
-    spark_types::struct_json,
+    reader::{READERS, SharedReader},
+    spark_types::{nullable, struct_json},
 };
 
 /// Changes with any function below, so that a jar never calls another version's library.
-const ABI_VERSION: jint = 2;
+const ABI_VERSION: jint = 3;
 
 /// Every cleanser the JVM has not closed yet.
 static CLEANSERS: Handles<Cleanser> = Handles::new("cleanser");
+
+/// What comes next after a batch that is not of a log.
+const NO_ROW: jlong = -1;
 
 /// Stands for "no time" where microseconds are passed.
 const NO_TIME: jlong = jlong::MIN;
@@ -94,28 +97,33 @@ natives! {
         Ok(env.new_string(struct_json(schema.fields())?.to_string())?)
     }
 
-    "openReader" "([B[BLjava/lang/String;Ljava/lang/String;JZ)J" => fn open_reader(
-        env, to: JByteArray<'local>, range: JByteArray<'local>, schema: JString<'local>, dedupe_key: JString<'local>,
-        dedupe_window_us: jlong, fail_on_data_loss: jboolean
-    ) -> jlong {
-        let (to, range): (_, proto::ReadRange) = (decode(env, &to)?, decode(env, &range)?);
-        let schema = schema.try_to_string(env)?;
-        let dedupe = match dedupe_key.is_null() {
-            true => None,
-            false => Some(DedupePlan { key: dedupe_key.try_to_string(env)?, window_us: dedupe_window_us, fail_on_data_loss }),
-        };
-        let (Some(partition), Some(from), Some(until)) = (range.partition, range.from, range.until) else {
-            return Err(Error::Call("a reader needs a partition and both ends of its range".into()));
-        };
-        let read = Read { stream: range.stream, partition, from, until: Some(until), columns: range.columns };
-        let client = client::client(to, &range.world)?;
-        Ok(READERS.insert(Arc::new(SharedReader::open(&client, Plan { read, until, schema, dedupe })?)))
+    "querySchema" "([B[B)Ljava/lang/String;" => fn query_schema(
+        env, to: JByteArray<'local>, query: JByteArray<'local>
+    ) -> JString<'local> {
+        let query = client::query(decode(env, &query)?)?;
+        let schema = client::server(decode(env, &to)?)?.schema(&query)?;
+        Ok(env.new_string(struct_json(&nullable(schema.fields()))?.to_string())?)
     }
 
-    "nextBatch" "(J[J)Z" => fn next_batch(env, reader: jlong, batch: JLongArray<'local>) -> jboolean {
-        match READERS.get(reader)?.next()? {
+    "endpoints" "([B[B)[B" => fn endpoints(env, to: JByteArray<'local>, query: JByteArray<'local>) -> JByteArray<'local> {
+        let query = client::query(decode(env, &query)?)?;
+        let endpoints = client::server(decode(env, &to)?)?.endpoints(&query)?;
+        Ok(env.byte_array_from_slice(&proto::Endpoints { endpoints }.encode_to_vec())?)
+    }
+
+    "openReader" "([B[B)J" => fn open_reader(env, to: JByteArray<'local>, reading: JByteArray<'local>) -> jlong {
+        let (to, reading) = (decode(env, &to)?, decode(env, &reading)?);
+        Ok(READERS.insert(Arc::new(SharedReader::open(to, reading)?)))
+    }
+
+    "nextBatch" "(JJ[J)Z" => fn next_batch(
+        env, reader: jlong, timeout_ms: jlong, batch: JLongArray<'local>
+    ) -> jboolean {
+        // Negative: for as long as it takes.
+        let timeout = u64::try_from(timeout_ms).ok().map(Duration::from_millis);
+        match READERS.get(reader)?.next(timeout)? {
             None => Ok(false),
-            Some(data) => give(env, data, &batch).map(|()| true),
+            Some(rows) => give(env, rows.batch, rows.next as jlong, &batch).map(|()| true),
         }
     }
 
@@ -171,7 +179,7 @@ natives! {
             true => cleanser.check(&input)?,
             false => cleanser.run(&input)?,
         };
-        give(env, output, &result)
+        give(env, output, NO_ROW, &result)
     }
 
     "closeCleanser" "(J)V" => fn close_cleanser(_env, cleanser: jlong) -> () {
@@ -193,7 +201,7 @@ natives! {
             return Err(Error::Call(format!("{} numbers are no layout", numbers.len())));
         }
         let data = REGIONS.remove(region)?.import(size(rows.into())?, &numbers)?;
-        give(env, data, &batch)
+        give(env, data, NO_ROW, &batch)
     }
 
     "closeRegion" "(J)V" => fn close_region(_env, region: jlong) -> () {
@@ -201,12 +209,12 @@ natives! {
     }
 }
 
-/// Hands a batch to the JVM: its handle, the address of its C struct, its rows, the bytes of its buffers.
-fn give(env: &mut Env<'_>, data: StructArray, to: &JLongArray<'_>) -> Result<()> {
+/// Hands a batch to the JVM: its handle, the address of its C struct, its rows, the bytes of its buffers, and what comes `next`.
+fn give(env: &mut Env<'_>, data: StructArray, next: jlong, to: &JLongArray<'_>) -> Result<()> {
     let batch = Arc::new(Batch::new(data));
     let (address, rows, bytes) = (batch.address(), batch.rows() as jlong, batch.bytes() as jlong);
     let handle = BATCHES.insert(batch);
-    let given = to.set_region(env, 0, &[handle, address, rows, bytes]);
+    let given = to.set_region(env, 0, &[handle, address, rows, bytes, next]);
     if given.is_err() {
         // Nobody will ever close what could not be handed over.
         BATCHES.remove(handle)?;

@@ -1,18 +1,27 @@
-//! One partition's range of rows on its way into Spark, with its duplicates marked where that is asked for.
+//! One task's rows on their way into Spark: read, and on the way, where that is asked for, told apart from their duplicates,
+//! filtered, and cleansed.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use arrow::{
-    array::{ArrayRef, AsArray, RecordBatch, StructArray},
-    datatypes::{DataType, Field, TimestampMicrosecondType},
+    array::{Array, ArrayRef, AsArray, RecordBatch, StructArray},
+    compute::filter_record_batch,
+    datatypes::{Field, FieldRef, Fields, Schema, TimestampMicrosecondType},
 };
-use downbeat_flight::{BatchReader, Canceller, Client, Read};
-use downbeat_kernels::dedupe::Deduper;
+use downbeat_flight::{
+    BatchReader, Canceller, Client, Read,
+    proto::{self, Connection, Reading, reading::Source},
+};
+use downbeat_kernels::{Cleanser, dedupe::Deduper};
 
 use crate::{
+    client,
     error::{Error, Result},
     handles::Handles,
-    spark_types::struct_json,
+    spark_types::{nullable, spark_columns, struct_json},
     windows::{self, Window},
 };
 
@@ -22,26 +31,6 @@ pub(crate) static READERS: Handles<SharedReader> = Handles::new("reader");
 /// The log's own column that windows are measured by.
 const ARRIVED_AT: &str = "arrived_at";
 
-/// What to read.
-#[derive(Debug)]
-pub(crate) struct Plan {
-    pub(crate) read: Read,
-    /// Row after the last one.
-    pub(crate) until: u64,
-    /// The Spark schema that was planned, as JSON; without the verdict on duplicates.
-    pub(crate) schema: String,
-    pub(crate) dedupe: Option<DedupePlan>,
-}
-
-/// How duplicates are told.
-#[derive(Debug)]
-pub(crate) struct DedupePlan {
-    pub(crate) key: String,
-    pub(crate) window_us: i64,
-    /// Whether a window whose first rows have expired is an error.
-    pub(crate) fail_on_data_loss: bool,
-}
-
 /// A reader as the JVM shares it: one thread reads, any other may cancel.
 #[derive(Debug)]
 pub(crate) struct SharedReader {
@@ -49,60 +38,82 @@ pub(crate) struct SharedReader {
     canceller: Canceller,
 }
 
+/// Rows that are handed on.
+#[derive(Debug)]
+pub(crate) struct Rows {
+    pub(crate) batch: StructArray,
+    /// The row after the last one read for them.
+    pub(crate) next: u64,
+}
+
 #[derive(Debug)]
 struct Reader {
     rows: BatchReader,
-    stream: String,
-    until: u64,
-    /// The schema planned, until the first batch has been compared with it.
+    /// What is read, for messages.
+    name: String,
+    /// The schema planned, as Spark's JSON, until the first batch has been compared with it.
     planned: Option<String>,
-    /// How many of the columns read were asked for; the others are there for telling duplicates.
-    wanted: usize,
+    /// Whether the server's word on nulls is not taken.
+    foreign: bool,
+    /// How many of the columns read were planned; the others are there for telling duplicates.
+    columns: usize,
     dedupe: Option<Dedupe>,
+    filter: Option<Contract>,
+    cleanse: Option<Contract>,
+    output: Vec<usize>,
 }
 
 #[derive(Debug)]
 struct Dedupe {
     window: Window,
     deduper: Deduper,
+    /// Row after the last one to be read, if there is one.
+    until: Option<u64>,
     /// Positions of the key and of the arrival among the columns read.
     key: usize,
     arrived_at: usize,
 }
 
+/// A contract over some of the columns at hand.
+#[derive(Debug)]
+struct Contract {
+    cleanser: Cleanser,
+    columns: Vec<usize>,
+}
+
 impl SharedReader {
     /// Starts to read. With dedupe, first reads the window before the range again unless its state is at hand.
-    pub(crate) fn open(client: &Client, plan: Plan) -> Result<Self> {
-        let Plan { mut read, until, schema, dedupe } = plan;
-        let (stream, wanted) = (read.stream.clone(), read.columns.len());
-        let dedupe = match dedupe {
-            None => None,
-            Some(plan) => {
-                let key = position(&mut read.columns, &plan.key);
-                let arrived_at = position(&mut read.columns, ARRIVED_AT);
-                let window = Window {
-                    world: client.fingerprint().to_owned(),
-                    stream: stream.clone(),
-                    partition: read.partition,
-                    key: plan.key,
-                    window_us: plan.window_us,
-                };
-                let deduper = match windows::take(&window, read.from) {
-                    Some(deduper) => deduper,
-                    None => rebuild(client, &window, read.from, until, plan.fail_on_data_loss)?,
-                };
-                Some(Dedupe { window, deduper, key, arrived_at })
+    pub(crate) fn open(to: Connection, reading: Reading) -> Result<Self> {
+        let Reading { source, schema, dedupe, filter, cleanse, output } = reading;
+        let (rows, name, foreign, columns, dedupe) = match source {
+            None => return Err(Error::Call("a reader needs rows or an endpoint".into())),
+            Some(Source::Endpoint(endpoint)) => {
+                (client::server(to)?.read(endpoint)?, "the result".to_owned(), true, usize::MAX, None)
+            }
+            Some(Source::Rows(range)) => {
+                let (name, columns) = (range.stream.clone(), range.columns.len());
+                let (rows, dedupe) = open_range(&client::client(to, &range.world)?, range, dedupe)?;
+                (rows, name, false, columns, dedupe)
             }
         };
-        let rows = client.read(read)?;
         let canceller = rows.canceller();
-        let reader = Reader { rows, stream, until, planned: Some(schema), wanted, dedupe };
+        let reader = Reader {
+            rows,
+            name,
+            planned: Some(schema),
+            foreign,
+            columns,
+            dedupe,
+            filter: filter.map(Contract::new).transpose()?,
+            cleanse: cleanse.map(Contract::new).transpose()?,
+            output: output.into_iter().map(|position| position as usize).collect(),
+        };
         Ok(Self { reader: Mutex::new(reader), canceller })
     }
 
-    /// The next rows, or `None` after the last.
-    pub(crate) fn next(&self) -> Result<Option<StructArray>> {
-        self.reader.lock().unwrap_or_else(PoisonError::into_inner).next()
+    /// The next rows, or `None` after the last, or after `timeout`.
+    pub(crate) fn next(&self, timeout: Option<Duration>) -> Result<Option<Rows>> {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner).next(timeout)
     }
 
     /// Ends the reading from another thread.
@@ -111,35 +122,141 @@ impl SharedReader {
     }
 }
 
+/// The rows of a range, and what tells their duplicates if that is wanted.
+fn open_range(
+    client: &Client,
+    range: proto::ReadRange,
+    dedupe: Option<proto::Dedupe>,
+) -> Result<(BatchReader, Option<Dedupe>)> {
+    let (Some(partition), Some(from)) = (range.partition, range.from) else {
+        return Err(Error::Call("a reader needs a partition and a first row".into()));
+    };
+    let until = range.until;
+    if until.is_none() && !range.follow {
+        return Err(Error::Call("a reader needs an end of its range, or follows".into()));
+    }
+    let mut columns = range.columns;
+    let dedupe = dedupe
+        .map(|plan| {
+            let key = position(&mut columns, &plan.key);
+            let arrived_at = position(&mut columns, ARRIVED_AT);
+            let window = Window {
+                world: client.fingerprint().to_owned(),
+                stream: range.stream.clone(),
+                partition,
+                key: plan.key,
+                window_us: plan.window_us,
+            };
+            let deduper = match windows::take(&window, from) {
+                Some(deduper) => deduper,
+                None => rebuild(client, &window, from, until, plan.fail_on_data_loss)?,
+            };
+            Ok::<_, Error>(Dedupe { window, deduper, until, key, arrived_at })
+        })
+        .transpose()?;
+    let rows = client.read(Read { stream: range.stream, partition, from, until, columns })?;
+    Ok((rows, dedupe))
+}
+
 impl Reader {
-    fn next(&mut self) -> Result<Option<StructArray>> {
-        let Some((_, batch)) = self.rows.next()? else {
-            if let Some(Dedupe { window, deduper, .. }) = self.dedupe.take() {
-                windows::put(window, self.until, deduper);
+    /// The next rows that pass the filter: batches of which none does are not handed on.
+    fn next(&mut self, timeout: Option<Duration>) -> Result<Option<Rows>> {
+        loop {
+            let read = match timeout {
+                Some(timeout) => self.rows.next_within(timeout)?,
+                None => self.rows.next()?,
+            };
+            let Some((first, batch)) = read else {
+                // Who waits for a while has no end, and so no state to keep for the next range.
+                if timeout.is_none()
+                    && let Some(Dedupe { window, deduper, until: Some(until), .. }) = self.dedupe.take()
+                {
+                    windows::put(window, until, deduper);
+                }
+                return Ok(None);
+            };
+            if let Some(planned) = self.planned.take() {
+                self.check_schema(&planned, &batch)?;
             }
-            return Ok(None);
-        };
-        if let Some(planned) = self.planned.take() {
-            self.check_schema(&planned, &batch)?;
+            let next = first + batch.num_rows() as u64;
+            let batch = self.finish(batch)?;
+            if batch.len() > 0 {
+                return Ok(Some(Rows { batch, next }));
+            }
         }
-        let Some(dedupe) = &mut self.dedupe else { return Ok(Some(StructArray::from(batch))) };
-        let duplicate = dedupe.deduper.mark(batch.column(dedupe.key), batch.column(dedupe.arrived_at))?;
-        let mut fields = batch.schema().fields()[..self.wanted].to_vec();
-        let mut columns: Vec<ArrayRef> = batch.columns()[..self.wanted].to_vec();
-        fields.push(Arc::new(Field::new("duplicate", DataType::Boolean, false)));
-        columns.push(Arc::new(duplicate));
-        Ok(Some(StructArray::try_new_with_length(fields.into(), columns, None, batch.num_rows())?))
+    }
+
+    /// What is handed on of a batch that was read.
+    fn finish(&mut self, read: RecordBatch) -> Result<StructArray> {
+        let mut batch = read;
+        if let Some(dedupe) = &mut self.dedupe {
+            let duplicate = dedupe.deduper.mark(batch.column(dedupe.key), batch.column(dedupe.arrived_at))?;
+            let planned: Vec<usize> = (0..self.columns).collect();
+            batch = with_column(batch.project(&planned)?, "duplicate", Arc::new(duplicate))?;
+        }
+        if let Some(filter) = &self.filter {
+            let wanted = filter.cleanser.valid(&filter.input(&batch)?)?;
+            batch = match wanted.true_count() {
+                count if count == batch.num_rows() => batch,
+                0 => batch.slice(0, 0),
+                _ => filter_record_batch(&batch, &wanted)?,
+            };
+        }
+        if let Some(cleanse) = &self.cleanse {
+            let cleansed = cleanse.cleanser.run(&cleanse.input(&batch)?)?;
+            batch = with_column(batch, "cleansed", Arc::new(cleansed))?;
+        }
+        let (schema, rows) = (batch.schema(), batch.num_rows());
+        let output = |position: &usize| match batch.columns().get(*position) {
+            Some(column) => Ok(Arc::clone(column)),
+            None => Err(Error::Call(format!("column {position} of {} is to be handed on", batch.num_columns()))),
+        };
+        let columns = spark_columns(self.output.iter().map(output).collect::<Result<_>>()?)?;
+        let fields: Fields = self
+            .output
+            .iter()
+            .zip(&columns)
+            .map(|(&position, column)| {
+                let field = schema.field(position);
+                // Nothing is promised of a stranger's nulls, so nothing is said of them.
+                Field::new(field.name(), column.data_type().clone(), field.is_nullable() || self.foreign)
+            })
+            .collect();
+        Ok(StructArray::try_new_with_length(fields, columns, None, rows)?)
     }
 
     /// The JVM reads memory by the types it planned with, so they must be the ones that come.
     fn check_schema(&self, planned: &str, batch: &RecordBatch) -> Result<()> {
-        let schema = batch.schema();
-        let sent = struct_json(&schema.fields()[..self.wanted].to_vec().into())?;
+        let fields = batch.schema().fields().clone();
+        let sent = match self.foreign {
+            true => struct_json(&nullable(&fields))?,
+            false => struct_json(&fields[..self.columns].to_vec().into())?,
+        };
         if serde_json::from_str::<serde_json::Value>(planned).is_ok_and(|planned| planned == sent) {
             return Ok(());
         }
-        Err(Error::SchemaChanged { stream: self.stream.clone(), planned: planned.to_owned(), sent: sent.to_string() })
+        Err(Error::SchemaChanged { stream: self.name.clone(), planned: planned.to_owned(), sent: sent.to_string() })
     }
+}
+
+impl Contract {
+    fn new(contract: proto::Contract) -> Result<Self> {
+        let columns = contract.columns.into_iter().map(|position| position as usize).collect();
+        Ok(Self { cleanser: Cleanser::new(&contract.contract)?, columns })
+    }
+
+    /// The columns it reads, as one struct.
+    fn input(&self, batch: &RecordBatch) -> Result<StructArray> {
+        Ok(StructArray::from(batch.project(&self.columns)?))
+    }
+}
+
+/// The batch with one column more, which has no nulls.
+fn with_column(batch: RecordBatch, name: &str, column: ArrayRef) -> Result<RecordBatch> {
+    let field: FieldRef = Arc::new(Field::new(name, column.data_type().clone(), false));
+    let fields: Fields = batch.schema().fields().iter().cloned().chain([field]).collect();
+    let columns = batch.columns().iter().cloned().chain([column]).collect();
+    Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
 }
 
 /// Where a column is among those to read; it joins them if need be.
@@ -151,15 +268,23 @@ fn position(columns: &mut Vec<String>, name: &str) -> usize {
 }
 
 /// The state in front of row `from`: every key that arrived within one window before it.
-fn rebuild(client: &Client, window: &Window, from: u64, until: u64, fail_on_data_loss: bool) -> Result<Deduper> {
+fn rebuild(
+    client: &Client,
+    window: &Window,
+    from: u64,
+    until: Option<u64>,
+    fail_on_data_loss: bool,
+) -> Result<Deduper> {
     let mut deduper = Deduper::new(window.window_us)?;
-    if from == 0 || from == until {
+    if from == 0 || until == Some(from) {
         return Ok(deduper);
     }
-    let Some(row) = read(client, window, from..from + 1, &[ARRIVED_AT])?.next()? else {
-        return Err(Error::Call(format!("row {from} came back empty")));
+    // Who follows may begin at a row that is yet to come; the one before it arrived no later.
+    let row = if until.is_some() { from } else { from - 1 };
+    let Some((_, row)) = read(client, window, row..row + 1, &[ARRIVED_AT])?.next()? else {
+        return Err(Error::Call(format!("row {row} came back empty")));
     };
-    let arrived_at = row.1.column(0).as_primitive::<TimestampMicrosecondType>().value(0);
+    let arrived_at = row.column(0).as_primitive::<TimestampMicrosecondType>().value(0);
     let since = arrived_at.saturating_sub(window.window_us);
     let held = client.offsets(&window.stream, Some(since))?;
     let held = held.iter().find(|held| held.partition == window.partition).ok_or_else(|| {

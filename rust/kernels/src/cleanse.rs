@@ -200,6 +200,14 @@ impl Cleanser {
         Ok(StructArray::try_new_with_length(self.check_fields.clone(), fields, None, rows)?)
     }
 
+    /// Only which rows are valid.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn valid(&self, input: &StructArray) -> Result<BooleanArray> {
+        Ok(self.verdicts(input)?.valid)
+    }
+
     fn violations(&self, broken: &[BooleanBuffer], rows: usize) -> ListArray {
         names_where(self.checks.iter().map(|check| check.name.as_str()), broken, rows)
     }

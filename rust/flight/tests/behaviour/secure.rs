@@ -6,7 +6,7 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use downbeat_flight::{Credentials, Error, Secret, Security, ServerOptions, ServerTls, Token};
+use downbeat_flight::{Credentials, Error, Patience, Secret, Security, ServerOptions, ServerTls, Token};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 
 use super::*;
@@ -83,7 +83,7 @@ fn tls(server: &Running) -> String {
 }
 
 fn refused(uri: &str, credentials: &Credentials) -> Error {
-    Client::connect_with(uri, None, credentials).expect_err("must be refused")
+    Client::connect_with(uri, None, credentials, Patience::default()).expect_err("must be refused")
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn who_shows_a_token_of_the_server_reads() {
     let tokens = folder.file("tokens", "first\n\n  second  \n");
     let (log, server) = serve_with(Security { tokens: Some(tokens), ..Security::default() });
     for known in ["first", "second"] {
-        let client = Client::connect_with(&server.uri(), None, &token(known)).unwrap();
+        let client = Client::connect_with(&server.uri(), None, &token(known), Patience::default()).unwrap();
         assert_eq!(all(&mut client.read(events(0, ROWS)).unwrap()).unwrap(), log.rows(0, 0..ROWS));
     }
     for unknown in ["firs", "first\tsecond", "third", ""] {
@@ -109,7 +109,7 @@ fn tokens_change_on_both_sides_without_a_restart() {
     let (tokens, mine) = (folder.file("tokens", "old"), folder.file("mine", "old"));
     let (_log, server) = serve_with(Security { tokens: Some(tokens.clone()), ..Security::default() });
     let credentials = Credentials { token: Some(Token::File(mine.clone())), ..Credentials::default() };
-    let client = Client::connect_with(&server.uri(), None, &credentials).unwrap();
+    let client = Client::connect_with(&server.uri(), None, &credentials, Patience::default()).unwrap();
     // Changes within one tick of the file system's clock show by their length.
     fs::write(&tokens, "newer").unwrap();
     let expired = client.world().expect_err("the old token has expired");
@@ -132,7 +132,7 @@ fn a_server_is_known_by_its_certificate() {
     };
     let (log, server) = serve_with(security(&certificate, &key));
     let trusting = Credentials { ca: Some(authority.certificate.clone()), ..Credentials::default() };
-    let client = Client::connect_with(&tls(&server), None, &trusting).unwrap();
+    let client = Client::connect_with(&tls(&server), None, &trusting, Patience::default()).unwrap();
     assert_eq!(all(&mut client.read(events(7, ROWS)).unwrap()).unwrap(), log.rows(0, 7..ROWS));
 
     let other = Credentials { ca: Some(Authority::new(&folder, "other").certificate), ..Credentials::default() };
@@ -159,7 +159,7 @@ fn a_client_is_known_by_its_certificate_where_the_server_asks_for_one() {
     let (_log, server) = serve_with(security);
     let without = Credentials { ca: Some(authority.certificate.clone()), ..Credentials::default() };
     let with = |identity| Credentials { identity: Some(identity), ..without.clone() };
-    Client::connect_with(&tls(&server), None, &with(clients.sign(&folder, "reader", false))).unwrap();
+    Client::connect_with(&tls(&server), None, &with(clients.sign(&folder, "reader", false)), Patience::default()).unwrap();
     refused(&tls(&server), &with(authority.sign(&folder, "stranger", false)));
     refused(&tls(&server), &with(clients.sign(&folder, "former", true)));
     refused(&tls(&server), &without);

@@ -9,14 +9,14 @@ package dev.downbeat.spark.jni;
  * proto/contract.proto}, encoded.
  *
  * <p>A function that makes a batch writes {@link #BATCH_NUMBERS} numbers: its handle, the address of its C {@code
- * ArrowArray} (valid until the handle is given back), its rows, and the bytes of its buffers.
+ * ArrowArray} (valid until the handle is given back), its rows, the bytes of its buffers, and the row of the log that comes next.
  */
 final class Native {
   /** Changes with any function below. */
-  static final int ABI_VERSION = 2;
+  static final int ABI_VERSION = 3;
 
-  /** Handle, address, rows, bytes. */
-  static final int BATCH_NUMBERS = 4;
+  /** Handle, address, rows, bytes, next row. */
+  static final int BATCH_NUMBERS = 5;
 
   static {
     NativeLibrary.load();
@@ -41,20 +41,20 @@ final class Native {
   /** The schema of a {@code ReadRange}'s columns, as Spark's JSON. */
   static native String schema(byte[] connection, byte[] readRange);
 
-  /**
-   * Starts to read a {@code ReadRange} with partition, both ends, columns and world. {@code schema} is the Spark JSON of those
-   * columns, which the first batch is compared with. With a {@code dedupeKey} (may be null) each batch has a boolean more.
-   */
-  static native long openReader(
-      byte[] connection,
-      byte[] readRange,
-      String schema,
-      String dedupeKey,
-      long dedupeWindowUs,
-      boolean failOnDataLoss);
+  /** The schema of a {@code Query}'s result, as Spark's JSON. */
+  static native String querySchema(byte[] connection, byte[] query);
 
-  /** Writes the next batch, or returns false after the last. Blocks; {@link #cancelReader} wakes it. */
-  static native boolean nextBatch(long reader, long[] batch);
+  /** The parts of a {@code Query}'s result; an {@code Endpoints}. */
+  static native byte[] endpoints(byte[] connection, byte[] query);
+
+  /** Starts to read what a {@code Reading} says. */
+  static native long openReader(byte[] connection, byte[] reading);
+
+  /**
+   * Writes the next batch, or returns false after the last, or if none comes within {@code timeoutMs} (negative: for as long as
+   * it takes). Blocks; {@link #cancelReader} wakes it.
+   */
+  static native boolean nextBatch(long reader, long timeoutMs, long[] batch);
 
   /** Makes a blocked {@link #nextBatch} fail soon. */
   static native void cancelReader(long reader);

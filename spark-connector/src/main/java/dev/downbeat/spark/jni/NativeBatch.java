@@ -22,6 +22,7 @@ public final class NativeBatch implements AutoCloseable {
   private final long address;
   private final int rows;
   private final long bytes;
+  private final long next;
   private boolean closed;
 
   NativeBatch(long[] numbers) {
@@ -29,6 +30,7 @@ public final class NativeBatch implements AutoCloseable {
     address = numbers[1];
     rows = Math.toIntExact(numbers[2]);
     bytes = numbers[3];
+    next = numbers[4];
   }
 
   public int rows() {
@@ -38,6 +40,11 @@ public final class NativeBatch implements AutoCloseable {
   /** Bytes of its buffers. */
   public long bytes() {
     return bytes;
+  }
+
+  /** The row of the log after those read for it. */
+  public long next() {
+    return next;
   }
 
   /** Its columns, read as the fields of {@code schema}. */

@@ -1,10 +1,11 @@
 package dev.downbeat.spark.jni;
 
-import dev.downbeat.spark.proto.flight.ReadRange;
-import org.apache.spark.sql.types.StructType;
+import dev.downbeat.spark.proto.flight.Reading;
 
-/** Reads one partition's range of rows, each exactly once and in order. */
+/** Reads one task's rows: of a range each exactly once and in order, of another server's result as it sends them. */
 public final class NativeReader implements AutoCloseable {
+  private static final long FOR_EVER = -1;
+
   private final long handle;
   private final long[] numbers = new long[Native.BATCH_NUMBERS];
   private boolean closed;
@@ -13,28 +14,23 @@ public final class NativeReader implements AutoCloseable {
     this.handle = handle;
   }
 
-  /** How duplicates are told: by which column, within which window, and whether a window that is partly lost is an error. */
-  public record Dedupe(String key, long windowUs, boolean failOnDataLoss) implements java.io.Serializable {}
-
   /**
    * Starts to read in the background.
    *
    * @param connection an encoded {@code Connection}
-   * @param range with partition, both ends, columns and world
-   * @param schema of those columns
-   * @param dedupe null, or else each batch has a boolean column more at its end
    */
-  public static NativeReader open(byte[] connection, ReadRange range, StructType schema, Dedupe dedupe) {
-    return new NativeReader(
-        dedupe == null
-            ? Native.openReader(connection, range.toByteArray(), schema.json(), null, 0, false)
-            : Native.openReader(
-                connection, range.toByteArray(), schema.json(), dedupe.key(), dedupe.windowUs(), dedupe.failOnDataLoss()));
+  public static NativeReader open(byte[] connection, Reading reading) {
+    return new NativeReader(Native.openReader(connection, reading.toByteArray()));
   }
 
   /** The next rows, which the caller closes, or null after the last. */
   public NativeBatch next() {
-    return Native.nextBatch(handle, numbers) ? new NativeBatch(numbers) : null;
+    return nextWithin(FOR_EVER);
+  }
+
+  /** The same, or null if none come within so many milliseconds. */
+  public NativeBatch nextWithin(long milliseconds) {
+    return Native.nextBatch(handle, milliseconds, numbers) ? new NativeBatch(numbers) : null;
   }
 
   /** Makes {@link #next} fail soon; from any thread, also after the end. */

@@ -1,18 +1,33 @@
 package dev.downbeat.spark.jni;
 
+import java.math.BigDecimal;
+import java.math.BigInteger;
+import java.util.Arrays;
 import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.BinaryType;
 import org.apache.spark.sql.types.BooleanType;
+import org.apache.spark.sql.types.ByteType;
+import org.apache.spark.sql.types.CalendarIntervalType;
 import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.DateType;
+import org.apache.spark.sql.types.DayTimeIntervalType;
 import org.apache.spark.sql.types.Decimal;
+import org.apache.spark.sql.types.DecimalType;
 import org.apache.spark.sql.types.DoubleType;
+import org.apache.spark.sql.types.FloatType;
 import org.apache.spark.sql.types.IntegerType;
 import org.apache.spark.sql.types.LongType;
+import org.apache.spark.sql.types.MapType;
+import org.apache.spark.sql.types.NullType;
+import org.apache.spark.sql.types.ShortType;
 import org.apache.spark.sql.types.StringType;
+import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
+import org.apache.spark.sql.types.TimeType;
 import org.apache.spark.sql.types.TimestampNTZType;
 import org.apache.spark.sql.types.TimestampType;
+import org.apache.spark.sql.types.YearMonthIntervalType;
 import org.apache.spark.sql.vectorized.ColumnVector;
 import org.apache.spark.sql.vectorized.ColumnarArray;
 import org.apache.spark.sql.vectorized.ColumnarMap;
@@ -41,12 +56,19 @@ public final class NativeVector extends ColumnVector {
 
   /** How the values lie in memory. */
   private enum Layout {
+    /** Nothing is there: every value is null. */
+    NOTHING,
     BITS,
+    INTS_OF_1,
+    INTS_OF_2,
     INTS,
     LONGS,
+    FLOATS,
     DOUBLES,
+    DECIMALS,
     BYTES,
     LIST,
+    MAP,
     STRUCT
   }
 
@@ -67,6 +89,14 @@ public final class NativeVector extends ColumnVector {
     layout = layoutOf(type);
     offset = parentOffset + Platform.getLong(null, address + OFFSET);
     long nullCount = Platform.getLong(null, address + NULL_COUNT);
+    if (layout == Layout.NOTHING) {
+      nulls = Math.toIntExact(Platform.getLong(null, address));
+      validity = 0;
+      values = 0;
+      data = 0;
+      children = null;
+      return;
+    }
     long buffers = Platform.getLong(null, address + BUFFERS);
     // A count of -1 is one that nobody has made.
     validity = nullCount == 0 ? 0 : Platform.getLong(null, buffers);
@@ -77,35 +107,66 @@ public final class NativeVector extends ColumnVector {
   }
 
   private static Layout layoutOf(DataType type) {
+    if (type instanceof NullType) return Layout.NOTHING;
     if (type instanceof BooleanType) return Layout.BITS;
-    if (type instanceof IntegerType || type instanceof DateType) return Layout.INTS;
-    if (type instanceof LongType || type instanceof TimestampType || type instanceof TimestampNTZType) {
+    if (type instanceof ByteType) return Layout.INTS_OF_1;
+    if (type instanceof ShortType) return Layout.INTS_OF_2;
+    if (type instanceof IntegerType || type instanceof DateType || type instanceof YearMonthIntervalType) {
+      return Layout.INTS;
+    }
+    if (type instanceof LongType
+        || type instanceof TimestampType
+        || type instanceof TimestampNTZType
+        || type instanceof TimeType
+        || type instanceof DayTimeIntervalType) {
       return Layout.LONGS;
     }
+    if (type instanceof FloatType) return Layout.FLOATS;
     if (type instanceof DoubleType) return Layout.DOUBLES;
+    if (type instanceof DecimalType) return Layout.DECIMALS;
     if (type instanceof StringType || type instanceof BinaryType) return Layout.BYTES;
     if (type instanceof ArrayType) return Layout.LIST;
-    if (type instanceof StructType) return Layout.STRUCT;
+    if (type instanceof MapType) return Layout.MAP;
+    if (type instanceof StructType || type instanceof CalendarIntervalType) return Layout.STRUCT;
     throw new UnsupportedOperationException("no native vector of type " + type.catalogString());
   }
 
   private ColumnVector[] childrenOf(DataType type, long address) {
-    if (layout == Layout.LIST) {
-      long child = Platform.getLong(null, Platform.getLong(null, address + CHILDREN));
+    if (type instanceof ArrayType list) {
       // A list's offsets already say where its items are, so its own offset does not shift them.
-      return new ColumnVector[] {new NativeVector(((ArrayType) type).elementType(), child, 0, batch, NESTED)};
+      return new ColumnVector[] {nested(list.elementType(), child(address, 0), 0)};
+    }
+    if (type instanceof MapType map) {
+      long entries = child(address, 0);
+      long first = Platform.getLong(null, entries + OFFSET);
+      return new ColumnVector[] {
+        nested(map.keyType(), child(entries, 0), first), nested(map.valueType(), child(entries, 1), first)
+      };
     }
     if (layout == Layout.STRUCT) {
-      long first = Platform.getLong(null, address + CHILDREN);
-      var fields = ((StructType) type).fields();
+      DataType[] fields = fieldsOf(type);
       ColumnVector[] vectors = new ColumnVector[fields.length];
       for (int i = 0; i < fields.length; i++) {
-        vectors[i] = new NativeVector(
-            fields[i].dataType(), Platform.getLong(null, first + 8L * i), offset, batch, NESTED);
+        vectors[i] = nested(fields[i], child(address, i), offset);
       }
       return vectors;
     }
     return null;
+  }
+
+  /** A calendar interval is read as its months, days and microseconds. */
+  private static DataType[] fieldsOf(DataType type) {
+    return type instanceof StructType struct
+        ? Arrays.stream(struct.fields()).map(StructField::dataType).toArray(DataType[]::new)
+        : new DataType[] {DataTypes.IntegerType, DataTypes.IntegerType, DataTypes.LongType};
+  }
+
+  private NativeVector nested(DataType type, long address, long parentOffset) {
+    return new NativeVector(type, address, parentOffset, batch, NESTED);
+  }
+
+  private static long child(long address, int index) {
+    return Platform.getLong(null, Platform.getLong(null, address + CHILDREN) + 8L * index);
   }
 
   NativeBatch batch() {
@@ -125,7 +186,7 @@ public final class NativeVector extends ColumnVector {
 
   @Override
   public boolean hasNull() {
-    return validity != 0;
+    return validity != 0 || layout == Layout.NOTHING;
   }
 
   @Override
@@ -136,7 +197,7 @@ public final class NativeVector extends ColumnVector {
   @Override
   public boolean isNullAt(int row) {
     assert !batch.isClosed() : "a vector is read after its batch was closed";
-    return validity != 0 && !bit(validity, row);
+    return validity != 0 ? !bit(validity, row) : layout == Layout.NOTHING;
   }
 
   @Override
@@ -203,27 +264,50 @@ public final class NativeVector extends ColumnVector {
 
   @Override
   public byte getByte(int row) {
-    throw unreadable("a byte");
+    require(Layout.INTS_OF_1);
+    return Platform.getByte(null, values + offset + row);
   }
 
   @Override
   public short getShort(int row) {
-    throw unreadable("a short");
+    require(Layout.INTS_OF_2);
+    return Platform.getShort(null, values + ((offset + row) << 1));
   }
 
   @Override
   public float getFloat(int row) {
-    throw unreadable("a float");
+    require(Layout.FLOATS);
+    return Platform.getFloat(null, values + ((offset + row) << 2));
   }
 
   @Override
   public Decimal getDecimal(int row, int precision, int scale) {
-    throw unreadable("a decimal");
+    require(Layout.DECIMALS);
+    if (isNullAt(row)) {
+      return null;
+    }
+    long at = values + ((offset + row) << 4);
+    long low = Platform.getLong(null, at);
+    if (precision <= Decimal.MAX_LONG_DIGITS()) {
+      return Decimal.createUnsafe(low, precision, scale);
+    }
+    BigInteger unscaled = BigInteger.valueOf(Platform.getLong(null, at + 8)).shiftLeft(64).or(unsigned(low));
+    return Decimal.apply(new BigDecimal(unscaled, scale), precision, scale);
   }
 
   @Override
   public ColumnarMap getMap(int row) {
-    throw unreadable("a map");
+    require(Layout.MAP);
+    if (isNullAt(row)) {
+      return null;
+    }
+    int begin = begin(row);
+    return new ColumnarMap(children[0], children[1], begin, begin(row + 1) - begin);
+  }
+
+  private static BigInteger unsigned(long bits) {
+    BigInteger low = BigInteger.valueOf(bits & Long.MAX_VALUE);
+    return bits < 0 ? low.setBit(63) : low;
   }
 
   private boolean bit(long buffer, int row) {

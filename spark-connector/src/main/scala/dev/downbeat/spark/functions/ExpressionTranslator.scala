@@ -13,7 +13,7 @@ import dev.downbeat.spark.proto.{contract => proto}
 /** Turns an expression that Spark has resolved over the clean columns into the one the kernels run, or refuses it with
   * its text and position. Nothing is approximated: what is not in this file is not run.
   */
-private[functions] final class ExpressionTranslator(clean: Seq[Attribute]) {
+private[spark] final class ExpressionTranslator(clean: Seq[Attribute]) {
   private val columns = clean.map(_.exprId).zipWithIndex.toMap
 
   def translate(expression: Expression, where: String): Expr = {

@@ -1,5 +1,8 @@
 package dev.downbeat.spark.functions
 
+import com.google.protobuf.ByteString
+import scala.jdk.CollectionConverters._
+
 import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.expressions.{CreateNamedStruct, Expression, GetStructField}
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
@@ -9,6 +12,34 @@ import org.apache.spark.sql.types.{StringType, StructType}
 
 import dev.downbeat.spark.Errors
 import dev.downbeat.spark.jni.NativeCleanser
+
+/** A contract, resolved for a struct.
+  *
+  * @param contract
+  *   encoded, as the kernels run it
+  * @param result
+  *   what they make of a row
+  * @param fields
+  *   the fields of the struct that they read, in the contract's order
+  */
+private[spark] final case class ResolvedContract(contract: ByteString, result: StructType, fields: Seq[String])
+
+private[spark] object ResolvedContract {
+
+  /** @param text
+    *   the contract itself, or its path
+    */
+  def apply(session: SparkSession, function: NativeFunction, text: String, struct: StructType): ResolvedContract = {
+    val (name, yaml) = ContractText.read(text, session.sessionState.newHadoopConf())
+    val compiled = new ContractCompiler(session.asInstanceOf[classic.SparkSession], function, struct)
+      .compile(ContractYaml.parse(name, yaml))
+    val contract = compiled.toByteString
+    // Whatever the kernels cannot run is refused here, and not by the first task.
+    val native = NativeCleanser.open(contract.toByteArray, function == NativeFunction.Check)
+    try ResolvedContract(contract, native.resultType, compiled.getInputList.asScala.map(_.getName).toSeq)
+    finally native.close()
+  }
+}
 
 /** Reads the contract of each call whose arguments are resolved, on the driver, once. */
 private[spark] final class ResolveContracts(session: SparkSession) extends Rule[LogicalPlan] {
@@ -36,22 +67,16 @@ private[spark] final class ResolveContracts(session: SparkSession) extends Rule[
       case (true, _: StringType) => Option(contract.eval()).map(_.toString)
       case _                     => None
     }
-    val (name, text) = ContractText.read(
-      source.getOrElse(
-        throw Errors.functionArguments(call.function.name, "its second argument is not a constant text")
-      ),
-      session.sessionState.newHadoopConf()
+    val text = source.getOrElse(
+      throw Errors.functionArguments(call.function.name, "its second argument is not a constant text")
     )
-    val compiled = new ContractCompiler(session.asInstanceOf[classic.SparkSession], call.function, struct)
-      .compile(ContractYaml.parse(name, text))
-    val bytes = compiled.toByteString
-    // Whatever the kernels cannot run is refused here, and not by the first task.
-    val native = NativeCleanser.open(bytes.toByteArray, call.function == NativeFunction.Check)
-    val result =
-      try native.resultType
-      finally native.close()
-    val inputs = (0 until compiled.getInputCount).map(i => field(row, struct.fieldIndex(compiled.getInput(i).getName)))
-    NativeCall(call.function, bytes, result, inputs)
+    val resolved = ResolvedContract(session, call.function, text, struct)
+    NativeCall(
+      call.function,
+      resolved.contract,
+      resolved.result,
+      resolved.fields.map(name => field(row, struct.fieldIndex(name)))
+    )
   }
 
   /** A field of the struct; `struct(*)` is not built for it. */

@@ -17,11 +17,14 @@ import org.apache.spark.sql.vectorized.ColumnarBatch
   *
   * @param read
   *   the columns that a scan below it was narrowed to; Spark takes scans of one stream for the same
+  * @param where
+  *   the conditions that this scan checks itself
   */
 private[spark] final case class SelectColsExec(
     columns: Seq[NamedExpression],
     child: SparkPlan,
-    read: Seq[String] = Nil
+    read: Seq[String] = Nil,
+    where: Seq[String] = Nil
 ) extends UnaryExecNode
     with PartitioningPreservingUnaryExecNode {
   override def output: Seq[Attribute] = columns.map(_.toAttribute)

@@ -6,6 +6,13 @@ import java.util.Arrays
 import dev.downbeat.spark.Errors
 import dev.downbeat.spark.proto.flight.Connection
 
+/** How long to wait for a server, and how often to try again; where nothing is said, as native code has it. */
+private[source] final case class Patience(
+    timeoutMs: Option[Long] = None,
+    retries: Option[Int] = None,
+    retryIntervalMs: Option[Long] = None
+)
+
 /** How to reach a server, and what to show it. Of all that, only the addresses are ever shown to people. */
 private[source] final class Access private (val uris: String, message: Array[Byte]) extends Serializable {
 
@@ -35,7 +42,12 @@ private[source] object Access {
   /** @param option
     *   the text of an option, if it is given
     */
-  def parse(uris: String, option: String => Option[String], environment: Map[String, String]): Access = {
+  def parse(
+      uris: String,
+      patience: Patience,
+      option: String => Option[String],
+      environment: Map[String, String]
+  ): Access = {
     def text(name: String): String = option(name).orElse(Options.get(name).flatMap(environment.get)).getOrElse("")
     def file(name: String): String = {
       val path = text(name)
@@ -64,6 +76,9 @@ private[source] object Access {
       .setTlsCertificate(certificate)
       .setTlsKey(key)
       .setTlsServerName(text("tls.serverName"))
+    patience.timeoutMs.foreach(message.setTimeoutMs(_))
+    patience.retries.foreach(message.setRetries(_))
+    patience.retryIntervalMs.foreach(message.setRetryIntervalMs(_))
     new Access(uris, message.build().toByteArray)
   }
 }

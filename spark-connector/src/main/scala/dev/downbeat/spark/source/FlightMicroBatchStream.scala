@@ -16,11 +16,13 @@ import org.apache.spark.sql.connector.read.streaming.{
   CompositeReadLimit,
   MicroBatchStream,
   Offset,
+  PartitionOffset,
   ReadAllAvailable,
   ReadLimit,
   ReadMaxRows,
   ReadMinRows,
   ReportsSourceMetrics,
+  SupportsRealTimeMode,
   SupportsTriggerAvailableNow
 }
 import org.apache.spark.sql.execution.streaming.checkpointing.HDFSMetadataLog
@@ -36,13 +38,18 @@ private[source] final class FlightMicroBatchStream(
     server: FlightServer,
     schema: StructType,
     private val checkpoint: String,
-    filters: Seq[Expression] = Nil
+    partitions: Seq[Expression] = Nil,
+    filter: Option[NativeContract] = None
 ) extends MicroBatchStream
     with SupportsTriggerAvailableNow
+    with SupportsRealTimeMode
     with ReportsSourceMetrics {
 
   /** Where Trigger.AvailableNow ends: what there was when it began. */
   @volatile private var availableNow: Option[SortedMap[Int, Long]] = None
+
+  /** Whether rows are handed on as they arrive, instead of in micro-batches. */
+  @volatile private[source] var isRealTime = false
 
   /** When a micro-batch last did not have to wait for more rows: long ago, so that the first does not. */
   private var lastBatch = System.nanoTime() - TimeUnit.DAYS.toNanos(36500)
@@ -124,10 +131,19 @@ private[source] final class FlightMicroBatchStream(
   override def planInputPartitions(start: Offset, end: Offset): Array[InputPartition] =
     server
       .slices(start.asInstanceOf[FlightOffset], end.asInstanceOf[FlightOffset])
-      .filter(slice => PartitionFilter.wants(filters, slice.partition))
+      .filter(slice => PartitionFilter.wants(partitions, slice.partition))
       .toArray
 
-  override def createReaderFactory(): PartitionReaderFactory = new FlightReaderFactory(server.options, schema)
+  override def prepareForRealTimeMode(): Unit = isRealTime = true
+
+  override def planInputPartitions(start: Offset): Array[InputPartition] =
+    server.endless(start.asInstanceOf[FlightOffset]).toArray
+
+  override def mergeOffsets(ends: Array[PartitionOffset]): Offset =
+    server.offset(SortedMap.from(ends.map(_.asInstanceOf[NextRow]).map(end => end.partition -> end.next)))
+
+  override def createReaderFactory(): PartitionReaderFactory =
+    new FlightReaderFactory(ReadPlan(server, schema, filter), isRealTime)
 
   override def metrics(consumed: Optional[Offset]): util.Map[String, String] =
     FlightMicroBatchStream.metrics(consumed.toScala.collect { case offset: FlightOffset => offset }, latest).asJava
@@ -138,12 +154,16 @@ private[source] final class FlightMicroBatchStream(
 
   override def toString: String = server.toString
 
-  /** The same stream with some of its columns, and without the partitions that filters exclude, for one batch's plan.
-    * Progress takes it for the stream itself.
+  /** The same stream with some of its columns, without the partitions that filters exclude, and without the rows that
+    * `filter` drops, for one batch's plan. Progress takes it for the stream itself.
     */
-  def pruned(columns: Set[String], filters: Seq[Expression]): FlightMicroBatchStream = {
+  def pruned(
+      columns: Set[String],
+      partitions: Seq[Expression],
+      filter: Option[NativeContract]
+  ): FlightMicroBatchStream = {
     val kept = StructType(schema.filter(field => columns.contains(field.name)))
-    new FlightMicroBatchStream(server, kept, checkpoint, filters)
+    new FlightMicroBatchStream(server, kept, checkpoint, partitions, filter)
   }
 
   /** A query has a stream for each place in its checkpoint. */

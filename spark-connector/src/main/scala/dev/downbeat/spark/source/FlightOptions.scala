@@ -5,12 +5,10 @@ import java.util.concurrent.TimeUnit
 
 import scala.util.control.NonFatal
 
-import org.apache.spark.network.util.JavaUtils
-import org.apache.spark.sql.catalyst.util.{CaseInsensitiveMap, IntervalUtils}
+import org.apache.spark.sql.catalyst.util.IntervalUtils
 import org.apache.spark.unsafe.types.UTF8String
 
-import dev.downbeat.spark.{Errors, Words}
-import dev.downbeat.spark.jni.NativeReader.Dedupe
+import dev.downbeat.spark.Errors
 
 /** The options of `format("flight")`, checked. Those that the Kafka source has too mean what they mean there.
   *
@@ -21,6 +19,9 @@ import dev.downbeat.spark.jni.NativeReader.Dedupe
   * | `tls.ca`                             | path                   | DOWNBEAT_TLS_CA, the system's       | PEM: who signs the certificates of servers (`grpc+tls://host:port`)                                           |
   * | `tls.certificate`, `tls.key`         | paths                  | DOWNBEAT_TLS_CERT, DOWNBEAT_TLS_KEY | PEM: our own certificate and its key, for servers that want one                                               |
   * | `tls.serverName`                     | text                   | the address's host                  | the name that the server's certificate is for                                                                 |
+  * | `fetch.timeout`                      | time, e.g. 30s         | 2m                                  | the longest a server may take to answer, or to send the next batch                                            |
+  * | `fetch.retries`                      | number                 | 8                                   | attempts, at any replica, after one that failed and may pass                                                  |
+  * | `fetch.retryInterval`                | time, e.g. 1s          | 100ms                               | between the first two attempts; each pause is twice the one before, up to 4 s                                 |
   * | `stream`                             | text                   | required                            | which of its streams                                                                                          |
   * | `columns`                            | names, comma-separated | all                                 | columns to read, in this order                                                                                |
   * | `startingOffsets`                    | earliest, latest, JSON | latest; in batch earliest           | first row, e.g. `{"events":{"0":23,"1":-2}}`; -2 is earliest, -1 latest                                       |
@@ -38,6 +39,7 @@ import dev.downbeat.spark.jni.NativeReader.Dedupe
   * | `failOnDataLoss`                     | true, false            | true                                | whether rows the server no longer has are an error; false logs and counts them                                |
   * | `dedupe.key`                         | column                 | none                                | adds a boolean column `duplicate`: the key arrived before, within the window                                  |
   * | `dedupe.window`                      | interval               | 10 minutes                          | how far back duplicates are looked for                                                                        |
+  * | `contract`                           | path or text           | none                                | adds a column `cleansed`: what `downbeat_cleanse` makes of the stream's columns                               |
   */
 private[source] final case class FlightOptions(
     access: Access,
@@ -51,10 +53,18 @@ private[source] final case class FlightOptions(
     minPartitions: Option[Int],
     maxRecordsPerPartition: Option[Long],
     failOnDataLoss: Boolean,
-    dedupe: Option[Dedupe]
+    dedupe: Option[DedupeOptions],
+    contract: Option[String]
 ) {
   def uris: String = access.uris
+
+  /** The columns that the options add to those of the stream. */
+  def added: Seq[String] =
+    dedupe.map(_ => FlightOptions.Duplicate).toSeq ++ contract.map(_ => FlightOptions.Cleansed)
 }
+
+/** How duplicates are told: by which column, within which window. */
+private[source] final case class DedupeOptions(key: String, windowUs: Long)
 
 /** Where a reading begins, which option says so, and whether it begins at the latest row where none has arrived since a
   * time.
@@ -62,16 +72,8 @@ private[source] final case class FlightOptions(
 private[source] final case class Start(option: String, position: Position, orLatest: Boolean)
 
 private[source] object FlightOptions {
-  private val names = Seq(
-    "uri",
-    "token",
-    "tokenFile",
-    "tls.ca",
-    "tls.certificate",
-    "tls.key",
-    "tls.serverName",
+  private val names = OptionReader.Common ++ Seq(
     "stream",
-    "columns",
     "startingOffsets",
     "startingOffsetsByTimestamp",
     "startingOffsetsByTimestampStrategy",
@@ -86,26 +88,20 @@ private[source] object FlightOptions {
     "maxRecordsPerPartition",
     "failOnDataLoss",
     "dedupe.key",
-    "dedupe.window"
+    "dedupe.window",
+    "contract"
   )
 
   /** The column that `dedupe.key` adds. */
   val Duplicate = "duplicate"
 
+  /** The column that `contract` adds. */
+  val Cleansed = "cleansed"
+
   /** Checks options, whose names may be in any case. */
   def parse(options: Map[String, String]): FlightOptions = {
-    val map = CaseInsensitiveMap(options)
-    options.foreach { case (name, value) =>
-      if (!names.exists(_.equalsIgnoreCase(name))) {
-        // A secret under a name that is slightly wrong is a secret still.
-        val shown = if (name.toLowerCase(Locale.ROOT).contains("tok")) "(redacted)" else value
-        throw Errors.optionInvalid(name, shown, s"there is no such option; ${Words.advice(name, names)}")
-      }
-    }
-    def optional(name: String): Option[String] = map.get(name).map(_.trim)
-    def required(name: String, example: String): String = optional(name)
-      .filter(_.nonEmpty)
-      .getOrElse(throw Errors.optionInvalid(name, "", s"it is required, e.g. .option(\"$name\", \"$example\")"))
+    val reader = new OptionReader(options, names ++ QueryOptions.Queries)
+    import reader.{optional, required}
 
     val stream = required("stream", "events")
     val failOnDataLoss = optional("failOnDataLoss").forall(boolean("failOnDataLoss", _))
@@ -136,14 +132,14 @@ private[source] object FlightOptions {
       throw Errors.optionInvalid("minOffsetsPerTrigger", least.toString, s"it is more than maxOffsetsPerTrigger, $most")
     }
     FlightOptions(
-      access = Access.parse(required("uri", "grpc://127.0.0.1:8815"), optional, sys.env),
+      access = reader.access,
       stream = stream,
-      columns = optional("columns").map(names),
+      columns = reader.columns,
       starting = starting.headOption.map { case (option, position) => Start(option, position, orLatest) },
       ending = ending.headOption.map(_._2),
       minOffsetsPerTrigger = min,
       maxOffsetsPerTrigger = max,
-      maxTriggerDelayMs = optional("maxTriggerDelay").map(milliseconds).getOrElse(TimeUnit.MINUTES.toMillis(15)),
+      maxTriggerDelayMs = reader.milliseconds("maxTriggerDelay", "15m").getOrElse(TimeUnit.MINUTES.toMillis(15)),
       minPartitions = optional("minPartitions").map { text =>
         val least = positive("minPartitions", text)
         if (least.isValidInt) least.toInt
@@ -151,16 +147,9 @@ private[source] object FlightOptions {
       },
       maxRecordsPerPartition = optional("maxRecordsPerPartition").map(positive("maxRecordsPerPartition", _)),
       failOnDataLoss = failOnDataLoss,
-      dedupe = key.map(new Dedupe(_, window.map(microseconds).getOrElse(TimeUnit.MINUTES.toMicros(10)), failOnDataLoss))
+      dedupe = key.map(DedupeOptions(_, window.map(microseconds).getOrElse(TimeUnit.MINUTES.toMicros(10)))),
+      contract = optional("contract")
     )
-  }
-
-  private def names(text: String): Seq[String] = {
-    val columns = text.split(',').map(_.trim).toSeq
-    if (columns.contains("")) {
-      throw Errors.optionInvalid("columns", text, "write names separated by commas, e.g. event_id,ts")
-    }
-    columns
   }
 
   /** Where a batch ends. */
@@ -177,18 +166,10 @@ private[source] object FlightOptions {
     case _        => throw Errors.optionInvalid("startingOffsetsByTimestampStrategy", text, "write error or latest")
   }
 
-  private def milliseconds(text: String): Long =
-    try JavaUtils.timeStringAsMs(text)
-    catch {
-      case _: NumberFormatException =>
-        throw Errors.optionInvalid("maxTriggerDelay", text, "write a time with its unit, e.g. 15m or 30s")
-    }
-
   private def boolean(option: String, text: String): Boolean =
     text.toBooleanOption.getOrElse(throw Errors.optionInvalid(option, text, "write true or false"))
 
-  private def positive(option: String, text: String): Long =
-    text.toLongOption.filter(_ > 0).getOrElse(throw Errors.optionInvalid(option, text, "write a number above 0"))
+  private def positive(option: String, text: String): Long = OptionReader.atLeast(1, option, text)
 
   private def microseconds(text: String): Long = {
     val interval =

@@ -1,36 +1,41 @@
 package dev.downbeat.spark.source
 
-import scala.annotation.tailrec
-import scala.jdk.CollectionConverters._
-
-import org.apache.spark.TaskContext
-import org.apache.spark.internal.Logging
 import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.connector.metric.{CustomSumMetric, CustomTaskMetric}
 import org.apache.spark.sql.connector.read.{InputPartition, PartitionReader, PartitionReaderFactory}
 import org.apache.spark.sql.types.StructType
 import org.apache.spark.sql.vectorized.ColumnarBatch
 
-import dev.downbeat.spark.{DownbeatException, Errors}
-import dev.downbeat.spark.jni.{NativeBatch, NativeReader}
-import dev.downbeat.spark.proto.flight.ReadRange
+import dev.downbeat.spark.Errors
+import dev.downbeat.spark.jni.NativeBatch
 
 /** One task's share: rows `[from, until)` of a partition.
   *
   * @param incomplete
   *   whether rows next to them were wanted too, and lost
+  * @param locations
+  *   executors that are likely to have read the partition before, and so to know its recent keys
   */
 private[source] final case class Slice(
     world: String,
     partition: Int,
     from: Long,
     until: Long,
-    incomplete: Boolean = false
+    incomplete: Boolean = false,
+    locations: Seq[String] = Nil
 ) extends InputPartition {
   def rows: Long = until - from
+
+  /** The row after the last one, unless it goes on as rows arrive. */
+  def bounded: Option[Long] = Option.when(until != Slice.Endless)(until)
+
+  override def preferredLocations(): Array[String] = locations.toArray
 }
 
 private[source] object Slice {
+
+  /** The end of a slice that goes on as rows arrive. */
+  val Endless: Long = Long.MaxValue
 
   /** Cuts slices so that none has more than `mostRows`, and then, in proportion to their rows, so that there are
     * `least` at least: as the Kafka source does, but rounding up. Rows and their order stay.
@@ -62,119 +67,51 @@ private[source] object Slice {
   }
 }
 
-/** Makes the readers of a query's tasks. It travels to them, so it holds what they need and no connection. */
-private[source] final class FlightReaderFactory(options: FlightOptions, schema: StructType)
+/** Makes the readers of a query's tasks.
+  *
+  * @param realTime
+  *   whether rows are handed on one by one as they arrive
+  */
+private[source] final class FlightReaderFactory(plan: ReadPlan, realTime: Boolean = false)
     extends PartitionReaderFactory {
-  override def supportColumnarReads(partition: InputPartition): Boolean = true
+  override def supportColumnarReads(partition: InputPartition): Boolean = !realTime
 
   override def createReader(partition: InputPartition): PartitionReader[InternalRow] =
-    throw new UnsupportedOperationException("rows are read as columns")
+    new RealTimeReader(plan, partition.asInstanceOf[Slice])
 
   override def createColumnarReader(partition: InputPartition): PartitionReader[ColumnarBatch] =
-    new FlightReader(options, schema, partition.asInstanceOf[Slice])
+    new FlightReader(plan, partition.asInstanceOf[Slice])
 }
 
-private final class FlightReader(options: FlightOptions, schema: StructType, slice: Slice)
-    extends PartitionReader[ColumnarBatch]
-    with Logging {
-  private val columns = StructType(schema.filter(_.name != FlightOptions.Duplicate || options.dedupe.isEmpty))
-  private val dedupe = options.dedupe.filter(_ => columns.length < schema.length).orNull
+private final class FlightReader(plan: ReadPlan, slice: Slice) extends BatchReader(plan.schema) {
+  private val rows = new SliceRows(plan, slice)
 
-  /** The row after those handed on. */
-  private var position = slice.from
+  override protected def read(): Option[NativeBatch] = rows.next()
 
-  /** Null until the first rows are asked for, and while the next ones are opened. */
-  @volatile private var rows: NativeReader = _
-  @volatile private var interrupted = false
+  override def currentMetricsValues(): Array[CustomTaskMetric] = rows.metrics
+
+  override protected def closeRows(): Unit = rows.close()
+}
+
+/** Hands batches to Spark, each until the next one is taken. */
+private[source] abstract class BatchReader(schema: StructType) extends PartitionReader[ColumnarBatch] {
   private var batch: Option[(NativeBatch, ColumnarBatch)] = None
-  private var bytes = 0L
 
-  /** How often rows were found missing: always for being out of the range held. */
-  private var losses = if (slice.incomplete) 1L else 0L
+  protected def read(): Option[NativeBatch]
 
-  // A killed task may be waiting for a server that has nothing to say.
-  Option(TaskContext.get()).foreach(_.addTaskInterruptListener { (_, _) =>
-    interrupted = true
-    Option(rows).foreach(_.cancel())
-  })
+  protected def closeRows(): Unit
 
   override def next(): Boolean = {
     closeBatch()
-    batch = Option(read()).map { native =>
-      bytes += native.bytes
-      position += native.rows
-      (native, native.columns(schema))
-    }
+    batch = read().map(native => (native, native.columns(schema)))
     batch.isDefined
-  }
-
-  /** The next rows, or null after the last. Where they have expired since the task was planned, those after them,
-    * unless that is an error.
-    */
-  @tailrec
-  private def read(): NativeBatch = {
-    val read =
-      try {
-        if (rows == null) open()
-        Right(rows.next())
-      } catch {
-        case expired: DownbeatException if !options.failOnDataLoss && expired.getCondition == "DOWNBEAT_OUT_OF_RANGE" =>
-          Left(expired)
-      }
-    read match {
-      case Right(batch)                    => batch
-      case Left(expired) if !skip(expired) => null
-      case _                               => this.read()
-    }
-  }
-
-  /** Goes on with the first row held; false if none of the task's rows is. */
-  private def skip(expired: DownbeatException): Boolean = {
-    val earliest = FlightServer.held(options, slice.world).get(slice.partition).fold(0L)(_.earliest)
-    val held = math.min(earliest, slice.until)
-    // Not expired, but not there yet.
-    if (held <= position) throw expired
-    logWarning(
-      s"Rows $position to $held of ${options.stream} partition ${slice.partition} have expired; going on because " +
-        "failOnDataLoss is false"
-    )
-    losses += 1
-    position = held
-    closeRows()
-    position < slice.until
-  }
-
-  private def open(): Unit = {
-    val range = ReadRange
-      .newBuilder()
-      .setStream(options.stream)
-      .setPartition(slice.partition)
-      .setFrom(position)
-      .setUntil(slice.until)
-      .addAllColumns(columns.fieldNames.toSeq.asJava)
-      .setWorld(slice.world)
-      .build()
-    rows = NativeReader.open(options.access.connection, range, columns, dedupe)
-    // Whoever interrupted in between found nothing to cancel.
-    if (interrupted) rows.cancel()
   }
 
   override def get(): ColumnarBatch = batch.get._2
 
-  override def currentMetricsValues(): Array[CustomTaskMetric] = Array(
-    FlightMetric(NativeBytes.Name, bytes),
-    FlightMetric(DataLoss.Name, losses),
-    FlightMetric(OffsetOutOfRange.Name, losses)
-  )
-
   override def close(): Unit = {
     closeBatch()
     closeRows()
-  }
-
-  private def closeRows(): Unit = {
-    Option(rows).foreach(_.close())
-    rows = null
   }
 
   private def closeBatch(): Unit = {
@@ -183,7 +120,7 @@ private final class FlightReader(options: FlightOptions, schema: StructType, sli
   }
 }
 
-private final case class FlightMetric(name: String, value: Long) extends CustomTaskMetric
+private[source] final case class FlightMetric(name: String, value: Long) extends CustomTaskMetric
 
 /** Arrow bytes that came from the server, after decoding. */
 final class NativeBytes extends CustomSumMetric {
@@ -193,6 +130,16 @@ final class NativeBytes extends CustomSumMetric {
 
 private[source] object NativeBytes {
   val Name = "nativeBytes"
+}
+
+/** Rows of the log, whether or not a filter let them pass. */
+final class LogRows extends CustomSumMetric {
+  override def name(): String = LogRows.Name
+  override def description(): String = "rows of the log"
+}
+
+private[source] object LogRows {
+  val Name = "logRows"
 }
 
 /** How many readings found rows missing, and went on without. */

@@ -6,9 +6,11 @@ import scala.collection.immutable.SortedMap
 import scala.jdk.CollectionConverters._
 
 import org.apache.spark.internal.Logging
-import org.apache.spark.sql.types.{BooleanType, StructType}
+import org.apache.spark.sql.SparkSession
+import org.apache.spark.sql.types.{BooleanType, StructField, StructType}
 
 import dev.downbeat.spark.{Errors, Words}
+import dev.downbeat.spark.functions.{NativeFunction, ResolvedContract}
 import dev.downbeat.spark.jni.NativeFlight
 import dev.downbeat.spark.proto.flight.ReadRange
 
@@ -19,30 +21,50 @@ private[source] final case class Held(earliest: Long, latest: Long)
   * refused by each call.
   */
 private[source] final class FlightServer(val options: FlightOptions) extends Logging {
-  import options.{access, stream, uris}
+  import options.{access, uris}
+
+  private val streamName = options.stream
 
   val world: String = NativeFlight.world(access.connection).getWorld
+
+  /** All columns of the stream. */
+  lazy val stream: StructType = columnsOf(Nil)
+
+  /** What makes the column `cleansed`, if the options want one. */
+  lazy val cleansing: Option[NativeContract] =
+    contract.map(resolved => NativeContract(resolved.contract, resolved.fields, options.contract.get))
+
+  private lazy val contract: Option[ResolvedContract] =
+    options.contract.map(ResolvedContract(SparkSession.active, NativeFunction.Cleanse, _, stream))
 
   /** The columns to read. */
   def schema(): StructType = {
     val columns = columnsOf(options.columns.getOrElse(Nil))
-    options.dedupe.fold(columns) { dedupe =>
-      val all = columnsOf(Nil).fieldNames.toSeq
-      def invalid(reason: String): Throwable = Errors.optionInvalid("dedupe.key", dedupe.key, reason)
-      if (!all.contains(dedupe.key)) throw invalid(s"'$stream' has no such column; ${Words.advice(dedupe.key, all)}")
-      if (!all.contains("arrived_at")) throw invalid(s"'$stream' has no column 'arrived_at' to measure the window by")
-      if (columns.fieldNames.contains(FlightOptions.Duplicate)) {
-        throw invalid(
-          s"it adds a column '${FlightOptions.Duplicate}', which '$stream' has; leave that out by the option columns"
-        )
-      }
-      columns.add(FlightOptions.Duplicate, BooleanType, nullable = false)
+    val known = columns.fieldNames
+    options.added.filter(known.contains).foreach { name =>
+      val option = if (name == FlightOptions.Cleansed) "contract" else "dedupe.key"
+      throw Errors.optionInvalid(
+        option,
+        "",
+        s"it adds a column '$name', which '$streamName' has; leave that out by the option columns"
+      )
     }
+    options.dedupe.foreach(checkDedupe)
+    val told = options.dedupe.map(_ => StructField(FlightOptions.Duplicate, BooleanType, nullable = false))
+    val cleansed = contract.map(resolved => StructField(FlightOptions.Cleansed, resolved.result, nullable = false))
+    StructType(columns ++ told ++ cleansed)
+  }
+
+  private def checkDedupe(dedupe: DedupeOptions): Unit = {
+    val all = stream.fieldNames.toSeq
+    def invalid(reason: String): Throwable = Errors.optionInvalid("dedupe.key", dedupe.key, reason)
+    if (!all.contains(dedupe.key)) throw invalid(s"'$streamName' has no such column; ${Words.advice(dedupe.key, all)}")
+    if (!all.contains("arrived_at")) throw invalid(s"'$streamName' has no column 'arrived_at' to measure the window by")
   }
 
   private def columnsOf(names: Seq[String]): StructType = NativeFlight.schema(
     access.connection,
-    ReadRange.newBuilder().setStream(stream).setWorld(world).addAllColumns(names.asJava).build()
+    ReadRange.newBuilder().setStream(streamName).setWorld(world).addAllColumns(names.asJava).build()
   )
 
   def held(): SortedMap[Int, Held] = FlightServer.held(options, world)
@@ -51,13 +73,13 @@ private[source] final class FlightServer(val options: FlightOptions) extends Log
     * one.
     */
   private def arrivedAt(ms: Long): Map[Int, Option[Long]] = NativeFlight
-    .offsets(access.connection, world, stream, Math.multiplyExact(ms, 1000L))
+    .offsets(access.connection, world, streamName, Math.multiplyExact(ms, 1000L))
     .getPartitionsList
     .asScala
     .map(partition => partition.getPartition -> Option.when(partition.hasAt)(partition.getAt))
     .toMap
 
-  def offset(next: SortedMap[Int, Long]): FlightOffset = FlightOffset(world, stream, next)
+  def offset(next: SortedMap[Int, Long]): FlightOffset = FlightOffset(world, streamName, next)
 
   /** Where a reading begins: as the options say, or else at `position`. */
   def start(position: Position, held: SortedMap[Int, Held]): FlightOffset = {
@@ -119,7 +141,7 @@ private[source] final class FlightServer(val options: FlightOptions) extends Log
       throw Errors.optionInvalid(
         option,
         wanted.toSeq.sorted.map { case (partition, number) => s"$partition:$number" }.mkString(","),
-        s"the partitions of '$stream' are ${held.keys.mkString(", ")}; name $what for each"
+        s"the partitions of '$streamName' are ${held.keys.mkString(", ")}; name $what for each"
       )
     }
 
@@ -127,7 +149,7 @@ private[source] final class FlightServer(val options: FlightOptions) extends Log
   def check(offset: FlightOffset, held: SortedMap[Int, Held]): Unit = {
     if (offset.world != world) throw Errors.checkpointOfOtherWorld(offset.world, uris, world)
     if (offset.next.keySet != held.keySet) {
-      throw Errors.offsetsInvalid(offset.json, s"the partitions of '$stream' are ${held.keys.mkString(", ")}")
+      throw Errors.offsetsInvalid(offset.json, s"the partitions of '$streamName' are ${held.keys.mkString(", ")}")
     }
   }
 
@@ -141,11 +163,34 @@ private[source] final class FlightServer(val options: FlightOptions) extends Log
     val slices = rows.toSeq.flatMap { case (partition, held) =>
       val (from, until) = (start.next(partition), end.next(partition))
       val incomplete = from < until && (from < held.earliest || until > held.latest)
-      if (incomplete) lost(s"Rows $from to $until of $stream partition $partition are wanted, ${rowsHeld(held)}")
+      if (incomplete) lost(s"Rows $from to $until of $streamName partition $partition are wanted, ${rowsHeld(held)}")
       val slice = Slice(world, partition, math.max(from, held.earliest), math.min(until, held.latest), incomplete)
       Option.when(slice.from < slice.until)(slice)
     }
-    Slice.split(slices, options.minPartitions, options.maxRecordsPerPartition)
+    val split = Slice.split(slices, options.minPartitions, options.maxRecordsPerPartition)
+    // Parts of a partition are better read side by side than one after the other where it was read before.
+    if (split.size == slices.size) located(split) else split
+  }
+
+  /** A slice of each partition that goes on as rows arrive. */
+  def endless(start: FlightOffset): Seq[Slice] = {
+    val rows = held()
+    check(start, rows)
+    located(rows.toSeq.map { case (partition, held) =>
+      val from = start.next(partition)
+      val incomplete = from < held.earliest
+      if (incomplete) lost(s"Row $from of $streamName partition $partition is wanted, ${rowsHeld(held)}")
+      Slice(world, partition, math.max(from, held.earliest), Slice.Endless, incomplete)
+    })
+  }
+
+  /** Each partition at the executor where it was before, as long as the executors stay the same: there its recent keys
+    * are known.
+    */
+  private def located(slices: Seq[Slice]): Seq[Slice] = {
+    val executors = Executors.sorted()
+    if (executors.isEmpty) slices
+    else slices.map(slice => slice.copy(locations = Seq(executors(slice.partition % executors.length))))
   }
 
   /** Says that rows are missing: an error unless the option `failOnDataLoss` is false. */
@@ -153,7 +198,7 @@ private[source] final class FlightServer(val options: FlightOptions) extends Log
     if (options.failOnDataLoss) throw Errors.dataLoss(what)
     else logWarning(s"$what; going on because failOnDataLoss is false")
 
-  override def toString: String = s"Flight[$stream of world $world at $uris]"
+  override def toString: String = s"Flight[$streamName of world $world at $uris]"
 
   private def rowsHeld(held: Held): String = s"$uris has rows ${held.earliest} to ${held.latest}"
 }

@@ -19,13 +19,18 @@ import org.apache.spark.sql.util.CaseInsensitiveStringMap
 
 import dev.downbeat.spark.Errors
 
-/** `format("flight")`: streams of an Arrow Flight server, in batch and streaming, read as columns. */
+/** `format("flight")`: streams of a Downbeat server, in batch and streaming, and results of any Arrow Flight server, in
+  * batch; read as columns.
+  */
 final class FlightSource extends TableProvider with DataSourceRegister {
   override def shortName(): String = "flight"
 
   override def inferSchema(map: CaseInsensitiveStringMap): StructType = {
-    val options = FlightOptions.parse(FlightTable.options(map.asCaseSensitiveMap))
-    Errors.whilePlanning(new FlightServer(options).schema())
+    val options = FlightTable.options(map.asCaseSensitiveMap)
+    Errors.whilePlanning {
+      if (QueryOptions.wanted(options)) FlightQuery.schema(QueryOptions.parse(options))
+      else new FlightServer(FlightOptions.parse(options)).schema()
+    }
   }
 
   override def getTable(schema: StructType, by: Array[Transform], properties: util.Map[String, String]): Table =
@@ -44,12 +49,19 @@ private final class FlightTable(override val schema: StructType, options: Map[St
     util.EnumSet.of(TableCapability.BATCH_READ, TableCapability.MICRO_BATCH_READ)
 
   override def newScanBuilder(scan: CaseInsensitiveStringMap): ScanBuilder = {
-    val reader = scan.asCaseSensitiveMap.asScala.toMap
-    new FlightScanBuilder(FlightOptions.parse(FlightTable.merge(options, reader)), schema)
+    val merged = FlightTable.merge(options, scan.asCaseSensitiveMap.asScala.toMap)
+    if (QueryOptions.wanted(merged)) new QueryScanBuilder(QueryOptions.parse(merged), schema)
+    else new FlightScanBuilder(FlightOptions.parse(merged), schema)
   }
 }
 
-private object FlightTable {
+private[source] object FlightTable {
+
+  /** The columns that a query needs: one at least, for a batch without would not know how many rows it has. */
+  def pruned(table: StructType, required: StructType): StructType = {
+    val kept = table.filter(field => required.fieldNames.contains(field.name))
+    StructType(if (kept.isEmpty) table.take(1) else kept)
+  }
 
   /** A table's options with those of a reader, which win: also over other options that say where a reading begins or
     * ends.
@@ -83,35 +95,48 @@ private final class FlightScanBuilder(options: FlightOptions, table: StructType)
     with SupportsPushDownRequiredColumns
     with SupportsPushDownCatalystFilters {
   private var columns = table
-  private var filters = Seq.empty[Expression]
+  private var partitions = Seq.empty[Expression]
+  private var filter = Option.empty[NativeContract]
 
-  /** Filters choose partitions here; Spark evaluates all of them on the rows. */
+  /** Filters choose partitions, or are checked by readers; Spark is left with the others. */
   override def pushFilters(all: Seq[Expression]): Seq[Expression] = {
-    filters = all.flatMap(PartitionFilter.of)
-    all
+    val (onPartition, others) = PartitionFilter.split(all)
+    val (native, left) = NativeFilter.split(others)
+    partitions = onPartition
+    filter = native
+    left
   }
 
   override def pushedFilters: Array[Predicate] = Array.empty
 
-  override def pruneColumns(required: StructType): Unit = {
-    val kept = table.filter(field => required.fieldNames.contains(field.name))
-    // A batch without a column would not know how many rows it has.
-    columns = StructType(if (kept.isEmpty) table.take(1) else kept)
-  }
+  override def pruneColumns(required: StructType): Unit = columns = FlightTable.pruned(table, required)
 
-  override def build(): Scan = FlightScan(options, columns, filters)
+  override def build(): Scan = new FlightScan(options, columns, partitions, filter)
 }
 
-private final case class FlightScan(options: FlightOptions, readSchema: StructType, filters: Seq[Expression])
-    extends Scan {
-  override def description(): String = s"Flight[${options.stream} at ${options.uris}]"
+private final class FlightScan(
+    options: FlightOptions,
+    override val readSchema: StructType,
+    partitions: Seq[Expression],
+    filter: Option[NativeContract]
+) extends Scan {
 
-  override def columnarSupportMode(): Scan.ColumnarSupportMode = Scan.ColumnarSupportMode.SUPPORTED
+  /** Once it is a stream; only that knows whether Spark wants its rows one by one. */
+  @volatile private var stream = Option.empty[FlightMicroBatchStream]
+
+  override def description(): String = {
+    val conditions = partitions.map(_.sql) ++ filter.map(_.shown)
+    val where = if (conditions.isEmpty) "" else conditions.mkString(" where ", " AND ", "")
+    s"Flight[${options.stream} at ${options.uris}$where]"
+  }
+
+  override def columnarSupportMode(): Scan.ColumnarSupportMode =
+    if (stream.exists(_.isRealTime)) Scan.ColumnarSupportMode.UNSUPPORTED else Scan.ColumnarSupportMode.SUPPORTED
 
   override def supportedCustomMetrics(): Array[CustomMetric] =
-    Array(new NativeBytes, new OffsetOutOfRange, new DataLoss)
+    Array(new NativeBytes, new LogRows, new OffsetOutOfRange, new DataLoss)
 
-  override def toBatch: Batch = new FlightBatch(new FlightServer(options), readSchema, filters)
+  override def toBatch: Batch = new FlightBatch(new FlightServer(options), readSchema, partitions, filter)
 
   override def toMicroBatchStream(checkpoint: String): MicroBatchStream = {
     if (options.ending.isDefined) {
@@ -121,6 +146,8 @@ private final case class FlightScan(options: FlightOptions, readSchema: StructTy
         "a stream has no end; leave the ending options out, or read it in batch"
       )
     }
-    new FlightMicroBatchStream(new FlightServer(options), readSchema, checkpoint)
+    val made = new FlightMicroBatchStream(new FlightServer(options), readSchema, checkpoint)
+    stream = Some(made)
+    made
   }
 }

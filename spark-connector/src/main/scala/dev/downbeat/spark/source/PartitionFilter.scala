@@ -8,11 +8,14 @@ private[source] object PartitionFilter extends PredicateHelper {
   /** The log's own column. */
   private val Column = "partition"
 
-  /** The parts of a condition that depend on the partition and on nothing else. */
-  def of(condition: Expression): Seq[Expression] = splitConjunctivePredicates(condition).filter { part =>
-    part.deterministic && part.references.nonEmpty && part.references.forall(_.name == Column) &&
-    !part.exists(_.isInstanceOf[PlanExpression[_]])
-  }
+  /** Of some conditions, all of which must hold, the parts that depend on the partition and on nothing else, and the
+    * others.
+    */
+  def split(conditions: Seq[Expression]): (Seq[Expression], Seq[Expression]) =
+    conditions.flatMap(splitConjunctivePredicates).partition { part =>
+      part.deterministic && part.references.nonEmpty && part.references.forall(_.name == Column) &&
+      !part.exists(_.isInstanceOf[PlanExpression[_]])
+    }
 
   /** Whether all filters are true of a partition. */
   def wants(filters: Seq[Expression], partition: Int): Boolean =

@@ -32,7 +32,7 @@ class NativeBoundarySuite extends AnyFunSuite with BeforeAndAfterEach {
 
   test("a panic becomes an exception with its message and place, and the process goes on") {
     val outside = Array(Type.BIGINT.getNumber.toLong, -1L, 0L, 0L, 0L)
-    val failure = intercept[DownbeatException](Native.importRegion(region(8), 1000, outside, new Array[Long](4)))
+    val failure = intercept[DownbeatException](Native.importRegion(region(8), 1000, outside, new Array[Long](5)))
     assert(failure.getCondition === "DOWNBEAT_NATIVE_PANIC")
     assert(failure.getMessage.contains(".rs:"), failure.getMessage)
     assert(Native.abiVersion() === Native.ABI_VERSION)
@@ -45,7 +45,7 @@ class NativeBoundarySuite extends AnyFunSuite with BeforeAndAfterEach {
     assert(region(64) !== handle, "its place has a new tenant")
     for (number <- Seq(0L, 1L, -1L, Long.MaxValue)) {
       assert(condition(Native.closeBatch(number)) === "DOWNBEAT_HANDLE_CLOSED")
-      assert(condition(Native.nextBatch(number, new Array[Long](4))) === "DOWNBEAT_HANDLE_CLOSED")
+      assert(condition(Native.nextBatch(number, 0, new Array[Long](5))) === "DOWNBEAT_HANDLE_CLOSED")
       assert(condition(Native.cancelReader(number)) === "DOWNBEAT_HANDLE_CLOSED")
       assert(condition(Native.resultSchema(number, true)) === "DOWNBEAT_HANDLE_CLOSED")
     }

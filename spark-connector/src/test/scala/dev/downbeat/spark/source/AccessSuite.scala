@@ -11,7 +11,7 @@ class AccessSuite extends AnyFunSuite {
   private val file = Files.createTempFile("downbeat-access", ".txt").toString
 
   private def access(options: (String, String)*)(environment: (String, String)*): Access =
-    Access.parse("grpc://127.0.0.1:1", options.toMap.get, environment.toMap)
+    Access.parse("grpc://127.0.0.1:1", Patience(), options.toMap.get, environment.toMap)
 
   private def sent(access: Access): Connection = Connection.parseFrom(access.connection)
 

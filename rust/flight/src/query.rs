@@ -1,0 +1,173 @@
+//! Bounded results of any Flight server: what a descriptor or a Flight SQL statement stands for, endpoint by endpoint.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{Schema, SchemaRef};
+use arrow_flight::{
+    FlightDescriptor, FlightInfo, Ticket,
+    decode::{DecodedPayload, FlightDataDecoder},
+    error::FlightError,
+    sql::{CommandStatementQuery, ProstMessageExt},
+};
+use futures::{StreamExt, TryStreamExt};
+use prost::Message;
+use tokio::sync::mpsc;
+
+use crate::{
+    BatchReader, Credentials, Error, Patience, Result, proto,
+    reader::{Event, unreadable},
+    replicas::{Replica, Replicas, parts_of},
+};
+
+/// Other servers batch as they like; the protocol's own bound is four gigabytes.
+const MESSAGE_BYTES: usize = u32::MAX as usize;
+
+/// The location that means "where you asked".
+const REUSE_CONNECTION: &str = "arrow-flight-reuse-connection://";
+
+/// What to ask a server for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Query {
+    /// A descriptor's path.
+    Path(Vec<String>),
+    /// A descriptor's command, in whatever form the server wants it.
+    Command(Vec<u8>),
+    /// A statement, for servers that speak Flight SQL.
+    Sql(String),
+}
+
+/// A way to any Flight server, by way of any of its replicas. It assumes of a server only what the protocol says: so a
+/// result that breaks off is not gone on with, for nobody promises the same rows in the same order.
+#[derive(Debug, Clone)]
+pub struct QueryClient {
+    replicas: Arc<Replicas>,
+    credentials: Credentials,
+    patience: Patience,
+}
+
+impl QueryClient {
+    /// Takes note of `uris` (`grpc://host:port` or `grpc+tls://host:port`, several separated by commas); connects when asked.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for a malformed address or a file of `credentials` that cannot be read.
+    pub fn new(uris: &str, credentials: Credentials, patience: Patience) -> Result<Self> {
+        let replicas = Arc::new(Replicas::new(uris, &credentials, patience, MESSAGE_BYTES)?);
+        Ok(Self { replicas, credentials, patience })
+    }
+
+    /// The schema of a result.
+    ///
+    /// # Errors
+    /// Those of the server, and [`Error::Unavailable`] if none can be reached for as long as the client's [`Patience`].
+    pub fn schema(&self, query: &Query) -> Result<SchemaRef> {
+        let descriptor = query.descriptor();
+        let schema = self.replicas.call(async |replica: &Replica| match replica.schema(descriptor.clone()).await {
+            // GetSchema is optional, and what GetFlightInfo says of the schema is, too.
+            Err(Error::Unimplemented(_)) => {
+                let info = info(replica, descriptor.clone()).await?;
+                info.try_decode_schema().map_err(|_| {
+                    Error::Unimplemented(format!("{} does not tell the schema of its result", replica.uri()))
+                })
+            }
+            told => told,
+        });
+        schema.map(|schema: Schema| Arc::new(schema))
+    }
+
+    /// The parts of a result, each to be read on its own.
+    ///
+    /// # Errors
+    /// As [`Self::schema`].
+    pub fn endpoints(&self, query: &Query) -> Result<Vec<proto::Endpoint>> {
+        let descriptor = query.descriptor();
+        let info = self.replicas.call(async |replica: &Replica| info(replica, descriptor.clone()).await)?;
+        info.endpoint
+            .into_iter()
+            .map(|endpoint| {
+                let ticket = endpoint.ticket.ok_or_else(|| {
+                    Error::DataLoss("the server told of a part of its result without a ticket for it".into())
+                })?;
+                let locations = endpoint.location.into_iter().map(|location| location.uri).collect();
+                Ok(proto::Endpoint { ticket: ticket.ticket.to_vec(), locations })
+            })
+            .collect()
+    }
+
+    /// Starts to read one part in the background, two batches ahead at most. What [`BatchReader::next`] calls an offset
+    /// counts the rows of this part. A connection that fails is tried again, at another location, until the first rows came.
+    ///
+    /// # Errors
+    /// [`Error::Unimplemented`] if the part is nowhere this client can reach; all others come from [`BatchReader::next`].
+    pub fn read(&self, endpoint: proto::Endpoint) -> Result<BatchReader> {
+        let replicas = self.locations(&endpoint.locations)?;
+        let ticket = Ticket::new(endpoint.ticket);
+        BatchReader::start(async move |events| {
+            let mut attempts = replicas.attempts();
+            loop {
+                let mut rows = 0;
+                match attempt(&replicas, ticket.clone(), &mut rows, &events).await {
+                    Err(error) if rows == 0 => {
+                        replicas.turn();
+                        attempts.wait(error).await?;
+                    }
+                    ended => return ended,
+                }
+            }
+        })
+    }
+
+    /// Who has a part: those named, or else those that told of it.
+    fn locations(&self, locations: &[String]) -> Result<Arc<Replicas>> {
+        let elsewhere: Vec<&str> = locations.iter().map(String::as_str).filter(|at| parts_of(at).is_ok()).collect();
+        if locations.is_empty() || locations.iter().any(|at| at.starts_with(REUSE_CONNECTION)) {
+            return Ok(Arc::clone(&self.replicas));
+        }
+        if elsewhere.is_empty() {
+            return Err(Error::Unimplemented(format!(
+                "a part of the result is at {} only; this client reads grpc:// and grpc+tls://",
+                locations.join(", ")
+            )));
+        }
+        Ok(Arc::new(Replicas::new(&elsewhere.join(","), &self.credentials, self.patience, MESSAGE_BYTES)?))
+    }
+}
+
+impl Query {
+    fn descriptor(&self) -> FlightDescriptor {
+        match self {
+            Self::Path(path) => FlightDescriptor::new_path(path.clone()),
+            Self::Command(command) => FlightDescriptor::new_cmd(command.clone()),
+            Self::Sql(statement) => {
+                let command = CommandStatementQuery { query: statement.clone(), transaction_id: None };
+                FlightDescriptor::new_cmd(command.as_any().encode_to_vec())
+            }
+        }
+    }
+}
+
+async fn info(replica: &Replica, descriptor: FlightDescriptor) -> Result<FlightInfo> {
+    let mut client = replica.client();
+    replica.answer(async { Ok(client.get_flight_info(descriptor).await?.into_inner()) }).await
+}
+
+/// Reads a part from its beginning, over one connection; `rows` counts those handed on.
+async fn attempt(replicas: &Replicas, ticket: Ticket, rows: &mut u64, events: &mpsc::Sender<Event>) -> Result<()> {
+    let (uri, mut client) = replicas.connection();
+    let waiting = replicas.attempts();
+    let messages = waiting
+        .within(&uri, client.do_get(ticket))
+        .await?
+        .map_err(|status| Error::from_status(&uri, &status))?
+        .into_inner();
+    let mut decoder = FlightDataDecoder::new(messages.map_err(FlightError::from));
+    while let Some(message) = waiting.within(&uri, decoder.next()).await? {
+        if let DecodedPayload::RecordBatch(batch) = message.map_err(|error| unreadable(&uri, error))?.payload {
+            let first = *rows;
+            *rows += batch.num_rows() as u64;
+            if events.send(Event::Batch(first, batch)).await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,280 @@
+//! Servers that answer alike: which one is asked next, and how long failures are borne.
+
+use std::{
+    sync::{
+        OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use arrow::datatypes::Schema;
+use arrow_flight::{FlightDescriptor, flight_service_client::FlightServiceClient};
+use tokio::runtime::{Builder, Handle, Runtime};
+use tonic::{
+    Status,
+    service::interceptor::InterceptedService,
+    transport::{Channel, Endpoint},
+};
+
+use crate::{Credentials, Error, Result, error::innermost, security::Bearer};
+
+/// A connection that shows who asks.
+pub(crate) type Connection = FlightServiceClient<InterceptedService<Channel, Bearer>>;
+
+/// What a server may have under way to one reader: about one batch, so that a slow reader holds it back soon.
+const WINDOW_BYTES: u32 = 2 * 1024 * 1024;
+
+const LONGEST_PAUSE: Duration = Duration::from_secs(4);
+
+/// The one runtime of the process, whatever the number of clients: it only moves bytes, so two threads do.
+pub(crate) fn runtime() -> Result<&'static Handle> {
+    static RUNTIME: OnceLock<Result<Runtime>> = OnceLock::new();
+    RUNTIME
+        .get_or_init(|| {
+            Builder::new_multi_thread()
+                .worker_threads(2)
+                .thread_name("downbeat-flight")
+                .enable_all()
+                .build()
+                .map_err(|cause| Error::Internal(format!("cannot start the threads of the Flight client: {cause}")))
+        })
+        .as_ref()
+        .map(Runtime::handle)
+        .map_err(Error::clone)
+}
+
+/// How long a client waits, and how often it tries again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// The longest a server may take to answer, or to send the next batch of what it has.
+    pub timeout: Duration,
+    /// Attempts after one that failed and may pass, at whichever replica, before giving up. What works starts the count anew.
+    pub retries: u32,
+    /// Between the first two attempts; each pause is twice the one before, up to four seconds.
+    pub pause: Duration,
+}
+
+impl Default for Patience {
+    /// Two minutes, and about 15 seconds of attempts: enough for a server to restart.
+    fn default() -> Self {
+        Self { timeout: Duration::from_secs(120), retries: 8, pause: Duration::from_millis(100) }
+    }
+}
+
+/// Counts failures since the last success, and pauses longer after each.
+#[derive(Debug)]
+pub(crate) struct Attempts {
+    patience: Patience,
+    failures: u32,
+}
+
+impl Attempts {
+    pub(crate) const fn new(patience: Patience) -> Self {
+        Self { patience, failures: 0 }
+    }
+
+    /// Waits before the next attempt, or gives `error` back when it will not pass or has not passed for long.
+    pub(crate) async fn wait(&mut self, error: Error) -> Result<()> {
+        if !error.is_transient() || self.failures >= self.patience.retries {
+            return Err(error);
+        }
+        let pause = self.patience.pause.saturating_mul(1 << self.failures.min(16)).min(LONGEST_PAUSE);
+        self.failures += 1;
+        tracing::warn!("{error}; trying again in {pause:?}");
+        tokio::time::sleep(pause).await;
+        Ok(())
+    }
+
+    /// Something worked.
+    pub(crate) const fn restore(&mut self) {
+        self.failures = 0;
+    }
+
+    /// Waits for what `uri` is to send, not for ever.
+    pub(crate) async fn within<T>(&self, uri: &str, answer: impl Future<Output = T>) -> Result<T> {
+        within(self.patience.timeout, uri, answer).await
+    }
+}
+
+/// One or more servers that hold the same.
+#[derive(Debug)]
+pub(crate) struct Replicas {
+    servers: Vec<Replica>,
+    /// The one that answered last.
+    current: AtomicUsize,
+    patience: Patience,
+}
+
+/// One server.
+#[derive(Debug)]
+pub(crate) struct Replica {
+    uri: String,
+    channel: Channel,
+    bearer: Bearer,
+    message_bytes: usize,
+    timeout: Duration,
+}
+
+impl Replicas {
+    /// Takes note of `uris`, separated by commas, and connects to each when it is asked first.
+    ///
+    /// `message_bytes` is the largest message taken.
+    pub(crate) fn new(
+        uris: &str,
+        credentials: &Credentials,
+        patience: Patience,
+        message_bytes: usize,
+    ) -> Result<Self> {
+        // Channels start a task each.
+        let _entered = runtime()?.enter();
+        let servers: Vec<Replica> = uris
+            .split(',')
+            .map(str::trim)
+            .filter(|uri| !uri.is_empty())
+            .map(|uri| Replica::new(uri, credentials, patience, message_bytes))
+            .collect::<Result<_>>()?;
+        if servers.is_empty() {
+            return Err(Error::InvalidArgument("no address to connect to; give one like grpc://127.0.0.1:8815".into()));
+        }
+        Ok(Self { servers, current: AtomicUsize::new(0), patience })
+    }
+
+    pub(crate) fn servers(&self) -> &[Replica] {
+        &self.servers
+    }
+
+    /// Asks `index` first from now on.
+    pub(crate) fn prefer(&self, index: usize) {
+        self.current.store(index, Ordering::Relaxed);
+    }
+
+    /// Turns to the next replica, after the current one failed.
+    pub(crate) fn turn(&self) {
+        self.current.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A count of failures, for one piece of work.
+    pub(crate) const fn attempts(&self) -> Attempts {
+        Attempts::new(self.patience)
+    }
+
+    /// The address and connection to ask next.
+    pub(crate) fn connection(&self) -> (String, Connection) {
+        let replica = self.replica();
+        (replica.uri.clone(), replica.client())
+    }
+
+    /// Asks one replica after the other until one answers, or it has taken too long. Blocks.
+    pub(crate) fn call<T>(&self, call: impl AsyncFn(&Replica) -> Result<T>) -> Result<T> {
+        runtime()?.block_on(async {
+            let mut attempts = self.attempts();
+            loop {
+                match call(self.replica()).await {
+                    Ok(answer) => return Ok(answer),
+                    Err(error) => {
+                        self.turn();
+                        attempts.wait(error).await?;
+                    }
+                }
+            }
+        })
+    }
+
+    fn replica(&self) -> &Replica {
+        &self.servers[self.current.load(Ordering::Relaxed) % self.servers.len()]
+    }
+}
+
+impl Replica {
+    fn new(uri: &str, credentials: &Credentials, patience: Patience, message_bytes: usize) -> Result<Self> {
+        let (tls, authority) = parts_of(uri)?;
+        let scheme = if tls { "https" } else { "http" };
+        let mut endpoint = Endpoint::from_shared(format!("{scheme}://{authority}"))
+            .map_err(|_| malformed(uri))?
+            .connect_timeout(Duration::from_secs(5))
+            .tcp_nodelay(true)
+            .initial_stream_window_size(WINDOW_BYTES)
+            .initial_connection_window_size(4 * WINDOW_BYTES)
+            // A peer that vanished without a word is noticed within 20 seconds, also while a reader follows in silence.
+            .http2_keep_alive_interval(Duration::from_secs(10))
+            .keep_alive_timeout(Duration::from_secs(10));
+        if tls {
+            endpoint = endpoint.tls_config(credentials.tls_config()?).map_err(|cause| {
+                Error::InvalidArgument(format!("{uri}: TLS cannot be set up: {}", innermost(&cause)))
+            })?;
+        } else {
+            credentials.check(uri, authority)?;
+        }
+        Ok(Self {
+            uri: uri.to_owned(),
+            channel: endpoint.connect_lazy(),
+            bearer: credentials.bearer(),
+            message_bytes,
+            timeout: patience.timeout,
+        })
+    }
+
+    pub(crate) fn uri(&self) -> &str {
+        &self.uri
+    }
+
+    pub(crate) fn client(&self) -> Connection {
+        FlightServiceClient::with_interceptor(self.channel.clone(), self.bearer.clone())
+            .max_decoding_message_size(self.message_bytes)
+    }
+
+    /// Waits for an answer, not for ever.
+    pub(crate) async fn answer<T>(&self, call: impl Future<Output = Result<T, Status>>) -> Result<T> {
+        within(self.timeout, &self.uri, call).await?.map_err(|status| Error::from_status(&self.uri, &status))
+    }
+
+    /// The schema of what a descriptor stands for.
+    pub(crate) async fn schema(&self, descriptor: FlightDescriptor) -> Result<Schema> {
+        let mut client = self.client();
+        let reply = self.answer(async { Ok(client.get_schema(descriptor).await?.into_inner()) }).await?;
+        Schema::try_from(reply)
+            .map_err(|cause| Error::Internal(format!("{}: the schema cannot be read: {cause}", self.uri)))
+    }
+}
+
+async fn within<T>(timeout: Duration, uri: &str, answer: impl Future<Output = T>) -> Result<T> {
+    tokio::time::timeout(timeout, answer)
+        .await
+        .map_err(|_| Error::Unavailable(format!("{uri} gave no answer within {timeout:?}")))
+}
+
+/// Whether a server's address asks for TLS, and its host and port.
+pub(crate) fn parts_of(uri: &str) -> Result<(bool, &str)> {
+    let (scheme, authority) = uri.split_once("://").ok_or_else(|| malformed(uri))?;
+    let tls = match scheme {
+        "grpc" | "grpc+tcp" => false,
+        "grpc+tls" => true,
+        _ => return Err(malformed(uri)),
+    };
+    match authority.rsplit_once(':') {
+        Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => Ok((tls, authority)),
+        _ => Err(malformed(uri)),
+    }
+}
+
+fn malformed(uri: &str) -> Error {
+    Error::InvalidArgument(format!(
+        "'{uri}' is not the address of a Flight server; write grpc://host:port or grpc+tls://host:port"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_needs_a_scheme_a_host_and_a_port() {
+        for bad in
+            ["127.0.0.1:8815", "http://127.0.0.1:8815", "grpc://", "grpc://host", "grpc://host:x", "grpc://:1", ""]
+        {
+            let refused = Replicas::new(bad, &Credentials::default(), Patience::default(), 0);
+            assert!(matches!(refused, Err(Error::InvalidArgument(_))), "{bad}");
+        }
+    }
+}

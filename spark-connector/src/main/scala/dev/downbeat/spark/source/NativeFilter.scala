@@ -1,0 +1,65 @@
+package dev.downbeat.spark.source
+
+import org.apache.spark.sql.catalyst.expressions._
+import org.apache.spark.sql.internal.SQLConf
+import org.apache.spark.sql.types.{DataType, StringType}
+
+import dev.downbeat.spark.functions.ExpressionTranslator
+import dev.downbeat.spark.jni.NativeCleanser
+import dev.downbeat.spark.proto.{contract => proto}
+
+/** Conditions that a reader checks itself, so that rows which fail them never reach Spark.
+  *
+  * They run as a contract with one rule, over columns that pass through: the kernels answer them as Spark would.
+  */
+private[source] object NativeFilter extends PredicateHelper {
+
+  /** Of some conditions, all of which must hold, those that readers check, and those left to Spark. */
+  def split(conditions: Seq[Expression]): (Option[NativeContract], Seq[Expression]) = {
+    val (native, others) = conditions.flatMap(splitConjunctivePredicates).partition(simple)
+    (native.reduceOption(And).map(compile), others)
+  }
+
+  /** Whether a condition looks at single columns and cannot fail, so that it may be checked before all others. */
+  private def simple(condition: Expression): Boolean = condition.references.nonEmpty && known(condition)
+
+  private def known(part: Expression): Boolean = part match {
+    case column: Attribute               => readable(column.dataType)
+    case value: Literal                  => readable(value.dataType)
+    case In(value, list)                 => known(value) && list.forall(_.isInstanceOf[Literal])
+    case InSet(value, _)                 => known(value)
+    case Like(text, pattern: Literal, _) => known(text) && part.asInstanceOf[Like].escapeChar == '\\' && known(pattern)
+    case _: And | _: Or | _: Not | _: IsNull | _: IsNotNull | _: BinaryComparison | _: StartsWith | _: EndsWith |
+        _: Contains =>
+      part.children.forall(known)
+    case _ => false
+  }
+
+  private def readable(of: DataType): Boolean = of match {
+    case text: StringType => text == StringType
+    case other            => NativeCleanser.typeOf(other) != null
+  }
+
+  private def compile(condition: Expression): NativeContract = {
+    val listed = condition.transform { case InSet(value, set) =>
+      In(value, set.toSeq.map(Literal(_, value.dataType)))
+    }
+    val columns = listed.references.toSeq.sortBy(_.name)
+    // Where a filter is null it drops the row; a rule would let it pass.
+    val expect = Coalesce(Seq(listed, Literal.FalseLiteral))
+    val contract = proto.Contract.newBuilder().setAnsi(true).setTimeZone(SQLConf.get.sessionLocalTimeZone)
+    columns.zipWithIndex.foreach { case (column, index) =>
+      val of = NativeCleanser.typeOf(column.dataType)
+      contract.addInput(proto.Field.newBuilder().setName(column.name).setType(of))
+      contract.addColumns(proto.Column.newBuilder().setName(column.name).setInput(index).setType(of))
+    }
+    contract.addChecks(
+      proto.Check
+        .newBuilder()
+        .setName("filter")
+        .setSeverity(proto.Severity.ERROR)
+        .setExpect(new ExpressionTranslator(columns).translate(expect, "the filter"))
+    )
+    NativeContract(contract.build().toByteString, columns.map(_.name), condition.sql)
+  }
+}
