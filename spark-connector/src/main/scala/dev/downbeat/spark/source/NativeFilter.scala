@@ -30,7 +30,7 @@ private[source] object NativeFilter extends PredicateHelper {
     case InSet(value, _)                 => known(value)
     case Like(text, pattern: Literal, _) => known(text) && part.asInstanceOf[Like].escapeChar == '\\' && known(pattern)
     case _: And | _: Or | _: Not | _: IsNull | _: IsNotNull | _: BinaryComparison | _: StartsWith | _: EndsWith |
-        _: Contains =>
+        _: Contains | _: Length =>
       part.children.forall(known)
     case _ => false
   }
