@@ -171,6 +171,10 @@ def test_a_processing_time_trigger_follows_the_log_and_reports_how_far_behind_it
         behind = {name: float(value) for name, value in source["metrics"].items()}
         low, high, mean = (behind[f"{name}OffsetsBehindLatest"] for name in ("min", "max", "avg"))
         assert 0 < low <= mean <= high
+        low, high, mean = (behind[f"{name}SecondsBehindLatest"] for name in ("min", "max", "avg"))
+        assert 0 < low <= mean <= high
+        # It was begun a day after the log was.
+        assert high < 2 * 86_400
         assert source["description"] == f"Flight[events of world {log.world} at {log.uri}]"
         assert source["latestOffset"] is not None
 

@@ -106,7 +106,15 @@ impl Client {
     /// # Errors
     /// As [`Self::world`]; [`Error::InvalidArgument`] for a stream that does not exist.
     pub fn offsets(&self, stream: &str, at_us: Option<i64>) -> Result<Vec<PartitionOffsets>> {
-        let request = proto::OffsetsRequest { stream: stream.to_owned(), at_us, world: self.shared.world.clone() };
+        self.offsets_of(proto::OffsetsRequest { stream: stream.to_owned(), at_us, ..Default::default() })
+    }
+
+    /// The same with all that can be asked, of the client's world.
+    ///
+    /// # Errors
+    /// As [`Self::offsets`].
+    pub fn offsets_of(&self, mut request: proto::OffsetsRequest) -> Result<Vec<PartitionOffsets>> {
+        request.world.clone_from(&self.shared.world);
         let body = request.encode_to_vec();
         let reply: proto::OffsetsReply =
             self.shared.replicas.call(async |replica| action(replica, OFFSETS_ACTION, body.clone()).await)?;

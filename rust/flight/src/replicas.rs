@@ -120,12 +120,7 @@ impl Replicas {
     /// Takes note of `uris`, separated by commas, and connects to each when it is asked first.
     ///
     /// `message_bytes` is the largest message taken.
-    pub(crate) fn new(
-        uris: &str,
-        credentials: &Credentials,
-        patience: Patience,
-        message_bytes: usize,
-    ) -> Result<Self> {
+    pub(crate) fn new(uris: &str, credentials: &Credentials, patience: Patience, message_bytes: usize) -> Result<Self> {
         // Channels start a task each.
         let _entered = runtime()?.enter();
         let servers: Vec<Replica> = uris

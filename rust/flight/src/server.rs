@@ -8,10 +8,10 @@ use tonic::{service::interceptor::InterceptedService, transport::server::TcpInco
 
 use crate::{
     Error, Log, Result, Security,
-    replicas::parts_of,
     error::innermost,
     http::{Http, Watched},
     metrics::Metrics,
+    replicas::parts_of,
     security::Guard,
     service::Service,
 };

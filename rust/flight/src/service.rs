@@ -94,14 +94,14 @@ fn offsets(log: &dyn Log, body: &[u8]) -> Result<proto::OffsetsReply> {
     })?;
     check_world(log, &request.world)?;
     let stream = stream_of(log, &request.stream)?;
-    if request.at_us.is_some() && !stream.is_log {
+    if (request.at_us.is_some() || !request.rows.is_empty()) && !stream.is_log {
         return Err(Error::InvalidArgument(format!(
-            "'{}' is a table without times of arrival; ask for its offsets without at_us",
+            "'{}' is a table without times of arrival; ask for its offsets without at_us and rows",
             stream.name
         )));
     }
     let partitions = (0..stream.partitions)
-        .map(|partition| partition_offsets(log, stream, partition, request.at_us))
+        .map(|partition| partition_offsets(log, stream, partition, &request))
         .collect::<Result<_>>()?;
     Ok(proto::OffsetsReply { world: log.world().to_owned(), partitions })
 }
@@ -110,24 +110,23 @@ fn partition_offsets(
     log: &dyn Log,
     stream: &LogStream,
     partition: u32,
-    at_us: Option<i64>,
+    request: &proto::OffsetsRequest,
 ) -> Result<proto::PartitionOffsets> {
     let failed = |cause| log_failed(&stream.name, partition, &cause);
     let held = log.held(&stream.name, partition).map_err(failed)?;
-    let at = match at_us {
-        Some(at_us) => Some(log.offset_at(&stream.name, partition, at_us).map_err(failed)?),
-        None => None,
+    let at = request.at_us.map(|at_us| log.offset_at(&stream.name, partition, at_us)).transpose().map_err(failed)?;
+    let arrived_us = |row: u64| match stream.is_log && (held.earliest..held.latest).contains(&row) {
+        true => log.arrived_at(&stream.name, partition, row).map(Some).map_err(failed),
+        false => Ok(None),
     };
-    let latest_arrived_us = match stream.is_log && held.latest > held.earliest {
-        true => Some(log.arrived_at(&stream.name, partition, held.latest - 1).map_err(failed)?),
-        false => None,
-    };
+    let row_arrived_us = request.rows.get(&partition).map_or(Ok(None), |&row| arrived_us(row))?;
     Ok(proto::PartitionOffsets {
         partition,
         earliest: held.earliest,
         latest: held.latest,
         at: at.map(|at| at.max(held.earliest)).filter(|&at| at < held.latest),
-        latest_arrived_us,
+        latest_arrived_us: held.latest.checked_sub(1).map_or(Ok(None), arrived_us)?,
+        row_arrived_us,
     })
 }
 

@@ -166,14 +166,17 @@ fn any_descriptor_is_described_or_refused() {
 
 #[test]
 fn any_action_is_answered_or_refused() {
-    let request = (range(), proptest::option::of(prop_oneof![0..400_000_i64, any::<i64>()])).prop_map(
-        |(proto::ReadRange { stream, world, .. }, at_us)| proto::OffsetsRequest {
+    let at_us = proptest::option::of(prop_oneof![0..400_000_i64, any::<i64>()]);
+    let rows = proptest::collection::vec(prop_oneof![0..400_u64, any::<u64>()], 0..4);
+    let request = (range(), at_us, rows).prop_map(|(proto::ReadRange { stream, world, .. }, at_us, rows)| {
+        proto::OffsetsRequest {
             stream,
             // The log in memory adds to it; ours does not.
             at_us: at_us.map(|at_us| at_us.min(i64::MAX / 2)),
             world,
-        },
-    );
+            rows: (0..4).zip(rows).collect(),
+        }
+    });
     let name = prop_oneof![4 => Just("offsets".to_owned()), 1 => Just("world".to_owned()), 1 => "\\PC{0,200}"];
     let allowed = [&REFUSALS[..], &[Code::Unimplemented]].concat();
     send(&(name, torn(request)), &allowed, async |mut client, (name, body)| {

@@ -33,9 +33,6 @@ static CLEANSERS: Handles<Cleanser> = Handles::new("cleanser");
 /// What comes next after a batch that is not of a log.
 const NO_ROW: jlong = -1;
 
-/// Stands for "no time" where microseconds are passed.
-const NO_TIME: jlong = jlong::MIN;
-
 /// Declares the functions and the table that binds them, so that name, signature and function stand together.
 macro_rules! natives {
     ($($name:literal $signature:literal => fn $function:ident($env:ident $(, $argument:ident: $type:ty)*) -> $result:ty $body:block)*) => {
@@ -79,14 +76,11 @@ natives! {
         Ok(env.byte_array_from_slice(&reply.encode_to_vec())?)
     }
 
-    "offsets" "([BLjava/lang/String;Ljava/lang/String;J)[B" => fn offsets(
-        env, to: JByteArray<'local>, world: JString<'local>, stream: JString<'local>, at_us: jlong
-    ) -> JByteArray<'local> {
-        let (to, world) = (decode(env, &to)?, world.try_to_string(env)?);
-        let stream = stream.try_to_string(env)?;
-        let at_us = (at_us != NO_TIME).then_some(at_us);
-        let partitions = client::client(to, &world)?.offsets(&stream, at_us)?;
-        Ok(env.byte_array_from_slice(&proto::OffsetsReply { world, partitions }.encode_to_vec())?)
+    "offsets" "([B[B)[B" => fn offsets(env, to: JByteArray<'local>, request: JByteArray<'local>) -> JByteArray<'local> {
+        let (to, request): (_, proto::OffsetsRequest) = (decode(env, &to)?, decode(env, &request)?);
+        let client = client::client(to, &request.world)?;
+        let reply = proto::OffsetsReply { world: request.world.clone(), partitions: client.offsets_of(request)? };
+        Ok(env.byte_array_from_slice(&reply.encode_to_vec())?)
     }
 
     "schema" "([B[B)Ljava/lang/String;" => fn schema(

@@ -9,9 +9,7 @@ use arrow::{
         StructArray,
     },
     compute::{CastOptions, cast_with_options},
-    datatypes::{
-        DataType, Field, Fields, Int64Type, IntervalMonthDayNanoType, IntervalUnit, TimeUnit,
-    },
+    datatypes::{DataType, Field, Fields, Int64Type, IntervalMonthDayNanoType, IntervalUnit, TimeUnit},
 };
 use serde_json::{Value, json};
 
@@ -169,9 +167,7 @@ fn spark_column(array: ArrayRef) -> Result<ArrayRef> {
             }
             to(DataType::Duration(TimeUnit::Microsecond))
         }
-        DataType::Interval(IntervalUnit::DayTime) => {
-            spark_column(to(DataType::Interval(IntervalUnit::MonthDayNano))?)
-        }
+        DataType::Interval(IntervalUnit::DayTime) => spark_column(to(DataType::Interval(IntervalUnit::MonthDayNano))?),
         DataType::Interval(IntervalUnit::MonthDayNano) => calendar_interval(array.as_primitive()),
         DataType::LargeUtf8 | DataType::Utf8View => to(DataType::Utf8),
         DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => to(DataType::Binary),
@@ -197,9 +193,7 @@ fn spark_column(array: ArrayRef) -> Result<ArrayRef> {
         DataType::Struct(_) => Ok(Arc::new(spark_struct(array.as_struct())?)),
         DataType::Dictionary(_, values) => spark_column(to(values.as_ref().clone())?),
         DataType::RunEndEncoded(_, values) => spark_column(to(values.data_type().clone())?),
-        DataType::Union(..) => {
-            Err(Error::UnsupportedType { column: String::new(), found: array.data_type().clone() })
-        }
+        DataType::Union(..) => Err(Error::UnsupportedType { column: String::new(), found: array.data_type().clone() }),
     }
 }
 
@@ -286,14 +280,19 @@ mod tests {
         ] {
             assert!(matches!(json_of(of), Err(Error::UnsupportedType { column, .. }) if column == "c"));
         }
-        assert!(matches!(json_of(DataType::List(item)), Err(Error::UnsupportedType { column, .. }) if column == "item"));
+        assert!(
+            matches!(json_of(DataType::List(item)), Err(Error::UnsupportedType { column, .. }) if column == "item")
+        );
     }
 
     #[test]
     fn a_value_is_the_same_in_its_other_form() {
         let unsigned = spark_column(Arc::new(UInt64Array::from(vec![Some(u64::MAX), None]))).unwrap();
         assert_eq!(unsigned.as_primitive::<arrow::datatypes::Decimal128Type>().value(0), i128::from(u64::MAX));
-        let half = spark_column(Arc::new(Float16Array::from(vec![<arrow::datatypes::Float16Type as ArrowPrimitiveType>::Native::from_f32(0.5)]))).unwrap();
+        let half = spark_column(Arc::new(Float16Array::from(vec![
+            <arrow::datatypes::Float16Type as ArrowPrimitiveType>::Native::from_f32(0.5),
+        ])))
+        .unwrap();
         assert_eq!(half.as_primitive::<arrow::datatypes::Float32Type>().value(0), 0.5);
         let words: DictionaryArray<Int8Type> = vec![Some("a"), None, Some("a")].into_iter().collect();
         let words = spark_column(Arc::new(words)).unwrap();

@@ -109,6 +109,7 @@ fn offsets_tell_what_is_held_and_where_a_time_begins() {
         latest: 100,
         at,
         latest_arrived_us: Some(99 * ROW_US),
+        row_arrived_us: None,
     };
     assert_eq!(client.offsets("events", None).unwrap(), [held(0, None), held(1, None)]);
     for (at_us, at) in [
@@ -123,7 +124,19 @@ fn offsets_tell_what_is_held_and_where_a_time_begins() {
     ] {
         assert_eq!(client.offsets("events", Some(at_us)).unwrap()[1], held(1, at), "{at_us}");
     }
-    let empty = PartitionOffsets { partition: 0, earliest: 0, latest: 0, at: None, latest_arrived_us: None };
+    for (row, arrived_us) in [(50, Some(50 * ROW_US)), (9, None), (10, Some(10 * ROW_US)), (100, None)] {
+        let request = proto::OffsetsRequest { stream: "events".into(), rows: [(1, row)].into(), ..Default::default() };
+        let told = client.offsets_of(request).unwrap();
+        assert_eq!((told[0].row_arrived_us, told[1].row_arrived_us), (None, arrived_us), "{row}");
+    }
+    let empty = PartitionOffsets {
+        partition: 0,
+        earliest: 0,
+        latest: 0,
+        at: None,
+        latest_arrived_us: None,
+        row_arrived_us: None,
+    };
     assert_eq!(client.offsets("tracks", None).unwrap(), [empty]);
 }
 

@@ -5,6 +5,7 @@
 mod discover;
 mod follow;
 mod operate;
+mod query;
 mod read;
 mod refuse;
 mod resume;

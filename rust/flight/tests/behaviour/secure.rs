@@ -159,7 +159,8 @@ fn a_client_is_known_by_its_certificate_where_the_server_asks_for_one() {
     let (_log, server) = serve_with(security);
     let without = Credentials { ca: Some(authority.certificate.clone()), ..Credentials::default() };
     let with = |identity| Credentials { identity: Some(identity), ..without.clone() };
-    Client::connect_with(&tls(&server), None, &with(clients.sign(&folder, "reader", false)), Patience::default()).unwrap();
+    Client::connect_with(&tls(&server), None, &with(clients.sign(&folder, "reader", false)), Patience::default())
+        .unwrap();
     refused(&tls(&server), &with(authority.sign(&folder, "stranger", false)));
     refused(&tls(&server), &with(clients.sign(&folder, "former", true)));
     refused(&tls(&server), &without);

@@ -35,8 +35,8 @@ final class Native {
   /** Connects to whatever is served there, by a {@code Connection}; a {@code WorldReply}. */
   static native byte[] world(byte[] connection);
 
-  /** What is held of a stream, and the first offset at {@code atUs} unless that is {@link Long#MIN_VALUE}; an {@code OffsetsReply}. */
-  static native byte[] offsets(byte[] connection, String world, String stream, long atUs);
+  /** What is held of a stream of a world, and what else an {@code OffsetsRequest} asks; an {@code OffsetsReply}. */
+  static native byte[] offsets(byte[] connection, byte[] request);
 
   /** The schema of a {@code ReadRange}'s columns, as Spark's JSON. */
   static native String schema(byte[] connection, byte[] readRange);

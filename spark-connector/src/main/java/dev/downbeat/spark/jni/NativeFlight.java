@@ -3,6 +3,7 @@ package dev.downbeat.spark.jni;
 import com.google.protobuf.InvalidProtocolBufferException;
 import dev.downbeat.spark.proto.flight.Endpoints;
 import dev.downbeat.spark.proto.flight.OffsetsReply;
+import dev.downbeat.spark.proto.flight.OffsetsRequest;
 import dev.downbeat.spark.proto.flight.Query;
 import dev.downbeat.spark.proto.flight.ReadRange;
 import dev.downbeat.spark.proto.flight.WorldReply;
@@ -22,15 +23,10 @@ public final class NativeFlight {
     }
   }
 
-  /** What is held of each partition of a stream now. */
-  public static OffsetsReply offsets(byte[] connection, String world, String stream) {
-    return offsets(connection, world, stream, Long.MIN_VALUE);
-  }
-
-  /** The same, and the first row that arrived at {@code atUs} or later, in microseconds since 1970 UTC. */
-  public static OffsetsReply offsets(byte[] connection, String world, String stream, long atUs) {
+  /** What is held of each partition of a stream now, and what else the request asks. */
+  public static OffsetsReply offsets(byte[] connection, OffsetsRequest request) {
     try {
-      return OffsetsReply.parseFrom(Native.offsets(connection, world, stream, atUs));
+      return OffsetsReply.parseFrom(Native.offsets(connection, request.toByteArray()));
     } catch (InvalidProtocolBufferException impossible) {
       throw new IllegalStateException(impossible);
     }

@@ -9,6 +9,7 @@ import scala.collection.immutable.SortedMap
 import scala.jdk.CollectionConverters._
 import scala.jdk.OptionConverters._
 
+import org.apache.spark.internal.Logging
 import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.catalyst.expressions.Expression
 import org.apache.spark.sql.connector.read.{InputPartition, PartitionReaderFactory}
@@ -28,6 +29,8 @@ import org.apache.spark.sql.connector.read.streaming.{
 import org.apache.spark.sql.execution.streaming.checkpointing.HDFSMetadataLog
 import org.apache.spark.sql.types.StructType
 
+import dev.downbeat.spark.DownbeatException
+
 /** A stream of micro-batches.
   *
   * It assumes that a row never changes (so a batch that is repeated is the same) and that `latest` of one world never
@@ -43,7 +46,8 @@ private[source] final class FlightMicroBatchStream(
 ) extends MicroBatchStream
     with SupportsTriggerAvailableNow
     with SupportsRealTimeMode
-    with ReportsSourceMetrics {
+    with ReportsSourceMetrics
+    with Logging {
 
   /** Where Trigger.AvailableNow ends: what there was when it began. */
   @volatile private var availableNow: Option[SortedMap[Int, Long]] = None
@@ -145,8 +149,22 @@ private[source] final class FlightMicroBatchStream(
   override def createReaderFactory(): PartitionReaderFactory =
     new FlightReaderFactory(ReadPlan(server, schema, filter), isRealTime)
 
-  override def metrics(consumed: Optional[Offset]): util.Map[String, String] =
-    FlightMicroBatchStream.metrics(consumed.toScala.collect { case offset: FlightOffset => offset }, latest).asJava
+  override def metrics(consumed: Optional[Offset]): util.Map[String, String] = {
+    val at = consumed.toScala.collect { case offset: FlightOffset => offset }
+    val rows = FlightMicroBatchStream.behind(at, latest)
+    val seconds = if (rows.values.forall(_ == 0)) rows.map(_._1 -> 0.0) else at.fold(Map.empty[Int, Double])(secondsBehind)
+    (FlightMicroBatchStream.spread("OffsetsBehindLatest", rows) ++
+      FlightMicroBatchStream.spread("SecondsBehindLatest", seconds)).asJava
+  }
+
+  /** A server that cannot be asked now is no reason for a query to fail: its next batch is. */
+  private def secondsBehind(at: FlightOffset): Map[Int, Double] =
+    try server.secondsBehind(at)
+    catch {
+      case unreachable: DownbeatException =>
+        logWarning(s"$this cannot tell how many seconds it is behind: ${unreachable.getMessage}")
+        Map.empty
+    }
 
   override def commit(end: Offset): Unit = ()
 
@@ -177,21 +195,24 @@ private[source] final class FlightMicroBatchStream(
 
 private[source] object FlightMicroBatchStream {
 
-  /** How many rows the partitions are behind: the names the Kafka source gives it. */
-  def metrics(consumed: Option[FlightOffset], latest: Option[FlightOffset]): Map[String, String] = {
-    val behind = for {
-      at <- consumed.toSeq
-      end <- latest.toSeq
-      (partition, last) <- end.next
-    } yield math.max(0, last - at.next.getOrElse(partition, last))
-    if (behind.isEmpty) Map.empty
-    else
+  /** How many rows each partition is behind. */
+  def behind(consumed: Option[FlightOffset], latest: Option[FlightOffset]): Map[Int, Long] = (for {
+    at <- consumed.toSeq
+    end <- latest.toSeq
+    (partition, last) <- end.next
+  } yield partition -> math.max(0, last - at.next.getOrElse(partition, last))).toMap
+
+  /** The least, most and average of what the partitions have, as the Kafka source names it. */
+  def spread[T](name: String, of: Map[Int, T])(implicit number: Numeric[T]): Map[String, String] =
+    if (of.isEmpty) Map.empty
+    else {
+      val values = of.values
       Map(
-        "minOffsetsBehindLatest" -> behind.min.toString,
-        "maxOffsetsBehindLatest" -> behind.max.toString,
-        "avgOffsetsBehindLatest" -> (behind.sum.toDouble / behind.size).toString
+        s"min$name" -> values.min.toString,
+        s"max$name" -> values.max.toString,
+        s"avg$name" -> (number.toDouble(values.sum) / values.size).toString
       )
-  }
+    }
 }
 
 /** Keeps where a query began beside its checkpoint, so that its first batch is the same when it has to be repeated. */

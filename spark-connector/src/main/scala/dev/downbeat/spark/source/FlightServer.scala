@@ -12,7 +12,7 @@ import org.apache.spark.sql.types.{BooleanType, StructField, StructType}
 import dev.downbeat.spark.{Errors, Words}
 import dev.downbeat.spark.functions.{NativeFunction, ResolvedContract}
 import dev.downbeat.spark.jni.NativeFlight
-import dev.downbeat.spark.proto.flight.ReadRange
+import dev.downbeat.spark.proto.flight.{OffsetsRequest, PartitionOffsets, ReadRange}
 
 /** Which rows of a partition can be read: `[earliest, latest)`. */
 private[source] final case class Held(earliest: Long, latest: Long)
@@ -72,12 +72,22 @@ private[source] final class FlightServer(val options: FlightOptions) extends Log
   /** The first row of each partition that arrived at a time or later, in milliseconds since 1970 UTC, where there is
     * one.
     */
-  private def arrivedAt(ms: Long): Map[Int, Option[Long]] = NativeFlight
-    .offsets(access.connection, world, streamName, Math.multiplyExact(ms, 1000L))
-    .getPartitionsList
-    .asScala
-    .map(partition => partition.getPartition -> Option.when(partition.hasAt)(partition.getAt))
-    .toMap
+  private def arrivedAt(ms: Long): Map[Int, Option[Long]] =
+    FlightServer
+      .offsets(options, world)(_.setAtUs(Math.multiplyExact(ms, 1000L)))
+      .map(partition => partition.getPartition -> Option.when(partition.hasAt)(partition.getAt))
+      .toMap
+
+  /** How long the next row of each partition has been there already, in seconds; 0 where there is none. */
+  def secondsBehind(next: FlightOffset): Map[Int, Double] =
+    FlightServer
+      .offsets(options, world)(request => next.next.foreach { case (partition, row) => request.putRows(partition, row) })
+      .map { partition =>
+        val waiting = partition.hasLatestArrivedUs && partition.hasRowArrivedUs
+        val behindUs = if (waiting) partition.getLatestArrivedUs - partition.getRowArrivedUs else 0L
+        partition.getPartition -> behindUs / 1e6
+      }
+      .toMap
 
   def offset(next: SortedMap[Int, Long]): FlightOffset = FlightOffset(world, streamName, next)
 
@@ -207,10 +217,15 @@ private[source] object FlightServer {
 
   /** What is held of each partition of a stream now. */
   def held(options: FlightOptions, world: String): SortedMap[Int, Held] = SortedMap.from(
-    NativeFlight
-      .offsets(options.access.connection, world, options.stream)
-      .getPartitionsList
-      .asScala
+    offsets(options, world)(identity)
       .map(partition => partition.getPartition -> Held(partition.getEarliest, partition.getLatest))
   )
+
+  private def offsets(options: FlightOptions, world: String)(
+      asking: OffsetsRequest.Builder => Any
+  ): Seq[PartitionOffsets] = {
+    val request = OffsetsRequest.newBuilder().setStream(options.stream).setWorld(world)
+    asking(request)
+    NativeFlight.offsets(options.access.connection, request.build()).getPartitionsList.asScala.toSeq
+  }
 }

@@ -36,10 +36,13 @@ class FlightOffsetSuite extends AnyFunSuite {
   test("lag is reported in rows") {
     val consumed = FlightOffset("w", "events", SortedMap(0 -> 10L, 1 -> 10L))
     val latest = FlightOffset("w", "events", SortedMap(0 -> 10L, 1 -> 13L))
+    val behind = FlightMicroBatchStream.behind(Some(consumed), Some(latest))
+    assert(behind === Map(0 -> 0L, 1 -> 3L))
     assert(
-      FlightMicroBatchStream.metrics(Some(consumed), Some(latest)) ===
+      FlightMicroBatchStream.spread("OffsetsBehindLatest", behind) ===
         Map("minOffsetsBehindLatest" -> "0", "maxOffsetsBehindLatest" -> "3", "avgOffsetsBehindLatest" -> "1.5")
     )
-    assert(FlightMicroBatchStream.metrics(None, Some(latest)) === Map.empty)
+    assert(FlightMicroBatchStream.behind(None, Some(latest)) === Map.empty)
+    assert(FlightMicroBatchStream.spread("SecondsBehindLatest", Map.empty[Int, Double]) === Map.empty)
   }
 }
