@@ -1,11 +1,24 @@
-"""The jar holds our classes, what we relocated and the native library, and nothing of anybody else's."""
+"""The jar holds our classes, what we relocated and the native library, and nothing of anybody else's; and it is all that a
+Spark needs, however the jar and the executors come about."""
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import shutil
+import subprocess
+import sys
 import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
 
+import processes
+import standalone
 from downbeat_spark import session
+
+from .conftest import CONTRACT, Log
 
 ALLOWED = re.compile(
     r"META-INF/(MANIFEST\.MF|LICENSE.*|maven/dev\.downbeat/.*|services/org\.apache\.spark\.sql\.sources\.DataSourceRegister)"
@@ -16,9 +29,111 @@ ALLOWED = re.compile(
     r"|error/downbeat-error-conditions\.json"
 )
 
+# What every submission has beside the jar, the last three so that nothing listens beyond loopback. Neither a class path nor
+# an option of the JVM is among them.
+SETTINGS = [
+    "spark.sql.extensions=dev.downbeat.spark.DownbeatExtensions",
+    "spark.driver.host=127.0.0.1",
+    "spark.driver.bindAddress=127.0.0.1",
+    "spark.ui.enabled=false",
+]
+SUBMIT = [standalone.SPARK_HOME / "bin" / "spark-submit", *(f"--conf={setting}" for setting in SETTINGS)]
+PROGRAM = Path(__file__).with_name("use_jar.py")
+PYTHON = {"PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable}
+CONNECT = re.compile(r"Spark Connect server started at: (127\.0\.0\.1:\d+)")
+
 
 def test_the_jar_holds_what_is_allowed_and_a_library() -> None:
     with zipfile.ZipFile(session.CONNECTOR) as jar:
         names = [name for name in jar.namelist() if not name.endswith("/")]
     assert [name for name in names if not ALLOWED.fullmatch(name)] == []
     assert [name for name in names if name.endswith(".so")] == ["dev/downbeat/native/linux-x86_64/libdownbeat_jni.so"]
+
+
+@dataclass(frozen=True)
+class Used:
+    """What use_jar.py did: how many rows it found, and which processes read them."""
+
+    process: int
+    read: int
+    valid: int
+    streamed: int
+    readers: list[int]
+
+
+def use(log: Log, folder: Path, command: list[str | Path], **environment: str) -> Used:
+    """Run use_jar.py by a command, in an environment that tells Spark and its JVMs nothing but what is given here."""
+    plain = {
+        name: value for name, value in os.environ.items() if not re.match("SPARK_|PYSPARK_|JAVA_TOOL|JDK_JAVA", name)
+    }
+    with (folder / "stderr").open("wb") as errors:
+        process = subprocess.Popen(
+            [*command, PROGRAM, log.uri, CONTRACT, folder],
+            cwd=folder,
+            env={**plain, **PYTHON, **environment},
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            start_new_session=True,
+        )
+        try:
+            told, _ = process.communicate(timeout=600)
+        finally:
+            processes.kill(process)
+    assert process.returncode == 0, (folder / "stderr").read_text()[-4000:]
+    return Used(process.pid, **json.loads(told.splitlines()[-1]))
+
+
+def assert_all_rows(used: Used, log: Log) -> None:
+    cleansed = log.read().selectExpr(f"downbeat_cleanse(struct(*), '{CONTRACT}') AS cleansed")
+    assert used.read == used.streamed == log.read().count() > 1000
+    assert used.valid == cleansed.where("cleansed.valid").count() < used.read
+
+
+def test_it_works_by_jars_in_one_process(log: Log, tmp_path: Path) -> None:
+    used = use(log, tmp_path, [*SUBMIT, "--master", "local[*]", "--jars", session.CONNECTOR])
+    assert_all_rows(used, log)
+    assert used.readers == [used.process]
+
+
+def test_it_works_by_jars_on_a_cluster_whose_executors_are_processes_of_their_own(log: Log, tmp_path: Path) -> None:
+    with standalone.cluster(tmp_path / "cluster") as cluster:
+        used = use(log, tmp_path, [*SUBMIT, "--master", cluster.uri, "--jars", session.CONNECTOR])
+    assert_all_rows(used, log)
+    assert used.readers
+    assert used.process not in used.readers
+
+
+def test_it_works_by_packages_and_needs_no_other_package(log: Log, tmp_path: Path) -> None:
+    """Of a Maven repository in a folder, as publishing would make it; any other repository is unknown to Ivy here."""
+    pom = session.TARGET / "dependency-reduced-pom.xml"
+    root = ElementTree.parse(pom).getroot()
+    group, artifact, version = (root.findtext(f"{{*}}{name}") for name in ["groupId", "artifactId", "version"])
+    published = tmp_path.joinpath("repository", *str(group).split("."), str(artifact), str(version))
+    published.mkdir(parents=True)
+    shutil.copy(pom, published / f"{artifact}-{version}.pom")
+    shutil.copy(session.CONNECTOR, published / f"{artifact}-{version}.jar")
+    (tmp_path / "ivy.xml").write_text("<ivysettings/>")
+    packages = [
+        *("--packages", f"{group}:{artifact}:{version}", "--repositories", (tmp_path / "repository").as_uri()),
+        *("--conf", f"spark.jars.ivySettings={tmp_path / 'ivy.xml'}", "--conf", f"spark.jars.ivy={tmp_path / 'ivy'}"),
+    ]
+    used = use(log, tmp_path, [*SUBMIT, "--master", "local[*]", *packages])
+    assert_all_rows(used, log)
+    assert [path.name for path in (tmp_path / "ivy" / "jars").iterdir()] == [f"{group}_{artifact}-{version}.jar"]
+
+
+def test_it_works_on_a_connect_server_whose_executors_are_processes_of_their_own(log: Log, tmp_path: Path) -> None:
+    server = [
+        *(*SUBMIT, "--master", "local-cluster[2,1,1024]", "--jars", session.CONNECTOR),
+        *("--conf", "spark.connect.grpc.binding.address=127.0.0.1", "--conf", "spark.connect.grpc.binding.port=0"),
+        *("--class", "org.apache.spark.sql.connect.service.SparkConnectServer"),
+    ]
+    told = tmp_path / "server.log"
+    with processes.running(server, told, {"SPARK_LOCAL_IP": "127.0.0.1"}) as process:
+        processes.until(lambda: CONNECT.search(told.read_text()), what="the Connect server listens", log=told)
+        found = CONNECT.search(told.read_text())
+        assert found
+        used = use(log, tmp_path, [sys.executable], SPARK_REMOTE=f"sc://{found[1]}")
+    assert_all_rows(used, log)
+    assert used.readers
+    assert process.pid not in used.readers
