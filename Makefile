@@ -70,8 +70,8 @@ test-airflow: build
 	$(AIRFLOW_VENV)/pytest -q airflow_dags/tests
 
 .PHONY: soak
-soak: build ## the long form of the kill tests: thirty rounds, output kept under benchmarks/
-	DOWNBEAT_SOAK_ROUNDS=30 $(VENV)/python benchmarks/run.py soak
+soak: build ## the long form of the kill tests: thirty rounds of the ingest and 200 kills of a cluster, output kept under benchmarks/
+	DOWNBEAT_SOAK_ROUNDS=30 DOWNBEAT_SOAK_KILLS=200 $(VENV)/python benchmarks/run.py soak
 
 .PHONY: bench
 bench: build ## measure what is claimed, into benchmarks/

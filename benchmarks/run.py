@@ -32,9 +32,9 @@ PARTS = {
     "spark": [PYTHON, "benchmarks/spark.py"],
     "ingest": [PYTHON, "benchmarks/ingest.py"],
     "demo": [PYTHON, "demo/demo.py", "--check"],
-    "soak": [PYTHON, "-m", "pytest", "-q", "-s", "pyspark/tests/test_kill.py"],
+    "soak": [PYTHON, "-m", "pytest", "-q", "-s", "pyspark/tests/test_kill.py", "pyspark/tests/test_soak.py"],
 }
-# Half an hour of killing: only when asked for, by `make soak`.
+# An hour of killing: only when asked for, by `make soak`.
 LONG = {"soak"}
 
 
