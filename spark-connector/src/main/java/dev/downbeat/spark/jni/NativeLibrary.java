@@ -10,7 +10,10 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
 import java.util.HexFormat;
+import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.function.Predicate;
 
 import dev.downbeat.spark.DownbeatException;
 
@@ -24,6 +27,9 @@ import dev.downbeat.spark.DownbeatException;
 public final class NativeLibrary {
   /** Names a library file to use instead of the jar's. */
   public static final String PATH_PROPERTY = "downbeat.native.path";
+
+  /** What jars may have a library for; {@code make release} makes one with all of them. */
+  static final List<String> PLATFORMS = List.of("linux-x86_64", "linux-aarch64");
 
   private static boolean loaded;
 
@@ -44,7 +50,7 @@ public final class NativeLibrary {
       return;
     }
     String override = System.getProperty(PATH_PROPERTY);
-    String source = override == null ? resource() : override;
+    String source = override == null ? resource(platform(), NativeLibrary::isInJar) : override;
     try {
       System.load((override == null ? extract(source) : Path.of(override).toAbsolutePath()).toString());
     } catch (IOException | LinkageError cause) {
@@ -58,22 +64,42 @@ public final class NativeLibrary {
     loaded = true;
   }
 
-  private static String resource() {
-    return "/dev/downbeat/native/" + platform() + "/" + System.mapLibraryName("downbeat_jni");
+  /** The library for a platform, or an exception that says for which platforms there is one. */
+  static String resource(String platform, Predicate<String> isInJar) {
+    String resource = path(platform);
+    if (!isInJar.test(resource)) {
+      List<String> present = PLATFORMS.stream().filter(each -> isInJar.test(path(each))).toList();
+      throw new DownbeatException(
+          "DOWNBEAT_NATIVE_PLATFORM",
+          Map.of(
+              "platforms", present.isEmpty() ? "no platform" : String.join(" and ", present),
+              "platform", platform,
+              "property", PATH_PROPERTY),
+          null);
+    }
+    return resource;
+  }
+
+  static boolean isInJar(String resource) {
+    return NativeLibrary.class.getResource(resource) != null;
+  }
+
+  private static String path(String platform) {
+    return "/dev/downbeat/native/" + platform + "/libdownbeat_jni.so";
   }
 
   private static String platform() {
-    String os = System.getProperty("os.name").toLowerCase().replaceAll("[^a-z0-9].*", "");
-    String arch = System.getProperty("os.arch");
-    return os + "-" + (arch.equals("amd64") ? "x86_64" : arch);
+    return platform(System.getProperty("os.name"), System.getProperty("os.arch"));
+  }
+
+  static String platform(String os, String arch) {
+    String system = os.toLowerCase(Locale.ROOT).replaceAll("[^a-z0-9].*", "");
+    return (system.equals("mac") ? "macos" : system) + "-" + (arch.equals("amd64") ? "x86_64" : arch);
   }
 
   private static Path extract(String resource) throws IOException {
     byte[] content;
     try (InputStream in = NativeLibrary.class.getResourceAsStream(resource)) {
-      if (in == null) {
-        throw new IOException("this jar has no library for this platform");
-      }
       content = in.readAllBytes();
     }
     Path folder = folder();
