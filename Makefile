@@ -9,6 +9,7 @@ SHELL := bash
 PYTHON ?= python3
 VENV := .venv/bin
 AIRFLOW_VENV := .venv-airflow/bin
+RELEASE_VENV := .venv-release/bin
 MVN := mvn -q -B -f spark-connector/pom.xml
 # Spark finds Python workers, and its own home, through these rather than through whatever is first on PATH.
 export PYSPARK_PYTHON := $(CURDIR)/$(VENV)/python
@@ -16,6 +17,11 @@ export PYSPARK_DRIVER_PYTHON := $(CURDIR)/$(VENV)/python
 
 JAR := spark-connector/target/downbeat-spark_4.2_2.13-0.1.0.jar
 LAKE_JARS := spark-connector/target/lake-jars/.made
+RELEASE_JAR := target/release-jar/$(notdir $(JAR))
+RELEASE_ARCHS := x86_64 aarch64
+# The oldest that Rust's own standard library supports.
+RELEASE_GLIBC := 2.17
+RELEASE_LIBRARIES := $(foreach arch,$(RELEASE_ARCHS),linux-$(arch)=target/$(arch)-unknown-linux-gnu/release/libdownbeat_jni.so)
 PROPERTIES := spark-connector/target/spark.properties
 RUST_SOURCES := $(shell find rust proto -type f -not -path '*/target/*') Cargo.toml Cargo.lock rust-toolchain.toml
 CONNECTOR_SOURCES := $(shell find spark-connector -type f -not -path '*/target/*')
@@ -26,6 +32,15 @@ help: ## list the targets
 
 .PHONY: build
 build: needs-build target/release/.made $(PROPERTIES) .venv/.made .venv-airflow/.made ## build the command, the Spark jar and both Python environments
+
+.PHONY: release
+release: needs-release $(JAR) .venv-release/.made ## build one jar for Linux on x86-64 and aarch64, glibc 2.17 or newer, into target/release-jar/
+	rm -f $(RELEASE_JAR)
+	rustup target add $(RELEASE_ARCHS:%=%-unknown-linux-gnu)
+	PATH="$(CURDIR)/$(RELEASE_VENV):$$PATH" ZIG_GLOBAL_CACHE_DIR=$(CURDIR)/target/zig CARGO_ZIGBUILD_CACHE_DIR=$(CURDIR)/target/zig \
+		cargo zigbuild --release --locked -p downbeat-jni --lib $(RELEASE_ARCHS:%=--target %-unknown-linux-gnu.$(RELEASE_GLIBC))
+	$(RELEASE_VENV)/python release/check.py --glibc $(RELEASE_GLIBC) $(RELEASE_LIBRARIES)
+	$(RELEASE_VENV)/python release/pack.py $(JAR) $(RELEASE_JAR) $(RELEASE_LIBRARIES)
 
 .PHONY: demo
 demo: build ## serve events, ingest them with Spark, open the dashboard; Ctrl-C stops all of it
@@ -62,6 +77,7 @@ test-connector: build
 .PHONY: test-python
 test-python: build
 	$(VENV)/pytest -q tests/flight
+	$(VENV)/pytest -q release/tests
 	$(VENV)/pytest -q pyspark/tests
 	$(VENV)/pytest -q streamlit/tests
 
@@ -88,10 +104,11 @@ format: .venv/.made ## format every language
 lock: ## resolve the Python requirements again into their lock files (needs uv)
 	uv pip compile -q --python-version 3.11 --generate-hashes requirements.in -o requirements.lock
 	uv pip compile -q --python-version 3.11 --generate-hashes airflow_dags/requirements.in -o airflow_dags/requirements.lock
+	uv pip compile -q --python-version 3.11 --generate-hashes release/requirements.in -o release/requirements.lock
 
 .PHONY: clean
 clean: ## remove everything that was built or installed here
-	rm -rf target spark-connector/target .venv .venv-airflow .airflow .demo .bench .mypy_cache .pytest_cache .ruff_cache
+	rm -rf target spark-connector/target .venv .venv-airflow .venv-release .airflow .demo .bench .mypy_cache .pytest_cache .ruff_cache
 
 .PHONY: needs-build
 needs-build:
@@ -103,7 +120,11 @@ needs-chromium:
 
 .PHONY: needs-test
 needs-test:
-	@.ci/needs.sh chromium openssl
+	@.ci/needs.sh chromium openssl readelf
+
+.PHONY: needs-release
+needs-release: needs-build
+	@.ci/needs.sh rustup readelf
 
 target/release/.made: $(RUST_SOURCES)
 	cargo build --release --locked -p downbeat-cli -p downbeat-jni
@@ -129,4 +150,9 @@ $(PROPERTIES): $(JAR) $(LAKE_JARS) .venv/.made pyspark/src/downbeat_spark/sessio
 .venv-airflow/.made: airflow_dags/requirements.lock
 	$(PYTHON) -m venv .venv-airflow
 	$(AIRFLOW_VENV)/pip install -q --disable-pip-version-check --require-hashes -r airflow_dags/requirements.lock
+	@touch $@
+
+.venv-release/.made: release/requirements.lock
+	$(PYTHON) -m venv .venv-release
+	$(RELEASE_VENV)/pip install -q --disable-pip-version-check --require-hashes -r release/requirements.lock
 	@touch $@

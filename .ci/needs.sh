@@ -8,6 +8,8 @@ say() { echo "downbeat: $1" >&2; missing=1; }
 for tool in "$@"; do
   case $tool in
     cargo) command -v cargo >/dev/null || say "cargo is missing: install Rust with rustup; rust-toolchain.toml names the version" ;;
+    rustup) command -v rustup >/dev/null || say "rustup is missing: a release needs Rust's standard library for other processors, which it installs" ;;
+    readelf) command -v readelf >/dev/null || say "readelf is missing: a release's libraries are checked with it; install it with 'apt-get install binutils'" ;;
     java)
       if ! command -v java >/dev/null; then
         say "java is missing: install a JDK 17, e.g. 'apt-get install openjdk-17-jdk-headless'"
