@@ -74,10 +74,11 @@ def _map(aliases: dict[str, str]) -> str:
     return "map(" + ", ".join(f"'{alias}', '{word}'" for alias, word in aliases.items()) + ")"
 
 
-def plain_cleanse(raw: DataFrame) -> DataFrame:
+def plain_cleanse(raw: DataFrame, *beside: str) -> DataFrame:
     """Clean raw events with SQL alone.
 
-    In: the raw columns. Out: `valid`, `violations` (array, in the contract's order), and the clean columns.
+    In: the raw columns. Out: `valid`, `violations` (array, in the contract's order), the clean columns, and those of `beside`
+    as they came.
     """
     countries = {"uk": "GB"}
     for country in COUNTRIES.split("; "):
@@ -189,4 +190,5 @@ def plain_cleanse(raw: DataFrame) -> DataFrame:
         *("c_context AS context", "ms_played", "c_reason_start AS reason_start", "c_reason_end AS reason_end"),
         *("shuffle", "offline", "incognito_mode", "premium", "c_platform AS platform"),
         *("c_app_version AS app_version", "c_country AS country"),
+        *beside,
     )
