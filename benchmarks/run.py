@@ -30,6 +30,7 @@ PARTS = {
     "kernels": ["cargo", "bench", "-q", "--locked", "-p", "downbeat-kernels"],
     "flight": ["cargo", "bench", "-q", "--locked", "-p", "downbeat-flight"],
     "spark": [PYTHON, "benchmarks/spark.py"],
+    "source": [PYTHON, "benchmarks/source/run.py"],
     "ingest": [PYTHON, "benchmarks/ingest.py"],
     "demo": [PYTHON, "demo/demo.py", "--check"],
     "soak": [PYTHON, "-m", "pytest", "-q", "-s", "pyspark/tests/test_kill.py", "pyspark/tests/test_soak.py"],
