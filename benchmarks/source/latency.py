@@ -21,10 +21,8 @@ from server import LISTENERS, Server, start
 from source import throughput
 from source.kafka import JSON, Broker
 from source.measure import cost, jvm
+from source.overhead import wait
 from spark import cleanse
-
-#: Events a second. The higher first: it warms the code for the other.
-RATES = [20_000, 1_000]
 
 #: Seconds from the end of what is measured to the end of the query, for rows that are late.
 DRAIN = 4
@@ -131,7 +129,7 @@ class Run:
 
 
 def run(place: Place, way: Way, warm: int, seconds: int) -> Run:
-    """Stream for some seconds to warm up, and some to measure."""
+    """Stream, and once there are rows, go on for some seconds to warm up and some to measure."""
     topic = f"out-{place.rate}-{WAYS.index(way)}"
     place.broker.create(topic, partitions=2)
     sink = {"kafka.bootstrap.servers": place.broker.address, "topic": topic, "kafka.linger.ms": "0"}
@@ -139,6 +137,7 @@ def run(place: Place, way: Way, warm: int, seconds: int) -> Run:
         writer = way.rows(place).writeStream.format("kafka").options(**sink, checkpointLocation=checkpoint)
         query = writer.outputMode("update").trigger(**way.trigger).start()
         try:
+            wait(query, lambda: place.broker.rows(topic) > 0)
             time.sleep(warm)
             begun = time.time()
             spent = cost(lambda: time.sleep(seconds), jvm(place.spark))
@@ -177,20 +176,30 @@ def show(place: Place, run: Run, seconds: int) -> None:
     print(f"{line}{p50:9,.0f}{p99:9,.0f}{p999:9,.0f}{most:9,.0f}{rows:12,}{run.cores:14.2f}")
 
 
-def report(spark: SparkSession, broker: Broker, events: DataFrame, folder: Path, *, warm: int, seconds: int) -> None:
+@dataclass(frozen=True)
+class Load:
+    """Events a second, and for how many seconds: those that warm the code, and those that are measured."""
+
+    rates: tuple[int, ...]
+    warm: int
+    seconds: int
+
+
+def report(spark: SparkSession, broker: Broker, events: DataFrame, folder: Path, load: Load) -> None:
     """Run every way at every rate, print."""
+    warm, seconds = load.warm, load.seconds
     lines = folder / "events.jsonl"
     lines.write_text("".join(f"{row[0]}\n" for row in events.limit(DRAWN).selectExpr(JSON).collect()))
     print(f"Latency: arrival -> cleansed row in a Kafka topic, milliseconds; {seconds} s each, after {warm} s")
     print(f"\n{'events/s':>8}  {'':24}{'p50':>9}{'p99':>9}{'p99.9':>9}{'most':>9}{'events':>12}{'Spark: cores':>14}")
     yesterday = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1)
     world = [*LISTENERS, "--partitions", "2", "--start", str(yesterday)]
-    for rate in RATES:
+    for rate in load.rates:
         with start(*world, "--rate", str(rate)) as server:
             place = Place(spark, server, broker, rate)
             broker.create(f"in-{rate}", partitions=2)
             runs = [run(place, way, warm, seconds) for way in WAYS if way.rows is flight]
-            with sending(place, lines, 4 * (warm + seconds + DRAIN) * len(WAYS)):
+            with sending(place, lines, 10 * (warm + seconds + DRAIN) * len(WAYS)):
                 runs += [run(place, way, warm, seconds) for way in WAYS if way.rows is not flight]
             # Flight last: by then the hours of the world that it was measured in are over.
             for each in reversed(runs):

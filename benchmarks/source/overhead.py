@@ -65,10 +65,13 @@ def running(rows: DataFrame) -> Iterator[StreamingQuery]:
 
 
 def wait(query: StreamingQuery, done: Callable[[], bool]) -> None:
-    """Wait until something is so, or raise why the query has ended."""
+    """Wait until something is so, or raise why the query has ended, or that nothing came of it in ten minutes."""
+    limit = time.monotonic() + 600
     while not done():
         if exception := query.exception():
             raise exception
+        if time.monotonic() > limit:
+            raise TimeoutError(f"the query gets nowhere; its last state is {query.status}")
         time.sleep(0.1)
 
 

@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from server import ROOT, WORLD, start
 from source import latency, memory, overhead, throughput
 from source.kafka import broker
+from source.latency import Load
 from source.measure import session
 
 
@@ -29,13 +30,12 @@ class Size:
     rounds: int
     #: Micro-batches a round and source.
     batches: int
-    #: Seconds of each latency run that are not counted, and that are.
-    warm: int
-    seconds: int
+    load: Load
 
 
-FULL = Size(until="2026-10-12", rounds=3, batches=100, warm=20, seconds=30)
-QUICK = Size(until="2026-10-02", rounds=1, batches=10, warm=10, seconds=5)
+# The higher rate first: it warms the code for the other.
+FULL = Size(until="2026-10-12", rounds=3, batches=100, load=Load((20_000, 1_000), warm=20, seconds=30))
+QUICK = Size(until="2026-10-02", rounds=1, batches=10, load=Load((500, 100), warm=10, seconds=5))
 
 
 SECTIONS = ["throughput", "overhead", "latency", "memory"]
@@ -68,7 +68,7 @@ def main() -> int:
             elif section == "overhead":
                 overhead.report(spark, server.uri, kafka.address, size.batches, size.rounds)
             elif section == "latency":
-                latency.report(spark, kafka, files, folder, warm=size.warm, seconds=size.seconds)
+                latency.report(spark, kafka, files, folder, size.load)
             else:
                 memory.report(spark, kafka, size.until)
             print()
