@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from plain_sql import plain_cleanse
 from pyspark.sql import DataFrame, SparkSession, Window
@@ -45,7 +46,8 @@ class Place:
 class Way:
     """From a source to rows with `key`, which tells an event's arrival, and `value`: the clean event as JSON."""
 
-    name: str
+    source: Literal["Flight", "Kafka"]
+    mode: str
     rows: Callable[[Place], DataFrame]
     trigger: dict[str, str]
 
@@ -71,9 +73,9 @@ REAL_TIME = {"realTime": "5 minutes"}
 
 #: Real-Time Mode allows no operator but Spark's own: a Flight reader that cleanses by itself belongs here, once there is one.
 WAYS = [
-    Way("Flight, micro-batches", flight, MICRO_BATCHES),
-    Way("Kafka, micro-batches", kafka, MICRO_BATCHES),
-    Way("Kafka, Real-Time Mode", kafka, REAL_TIME),
+    Way("Flight", "micro-batches", flight, MICRO_BATCHES),
+    Way("Kafka", "micro-batches", kafka, MICRO_BATCHES),
+    Way("Kafka", "Real-Time Mode", kafka, REAL_TIME),
 ]
 
 
@@ -155,7 +157,7 @@ def show(place: Place, run: Run, seconds: int) -> None:
     sunk = throughput.kafka(place.spark, place.broker.address, run.topic).selectExpr(
         "CAST(key AS STRING) AS key", "unix_millis(timestamp) AS sunk"
     )
-    if run.way.rows is flight:
+    if run.way.source == "Flight":
         address = sunk.selectExpr(
             "CAST(split(key, ' ')[0] AS INT) AS partition", "CAST(split(key, ' ')[1] AS BIGINT) AS offset", "sunk"
         )
@@ -167,7 +169,7 @@ def show(place: Place, run: Run, seconds: int) -> None:
     found = measured.agg(F.percentile(took, [0.5, 0.99, 0.999]), F.max(took), F.count("*")).first()
     assert found is not None
     wanted = place.rate * seconds
-    line = f"{place.rate:>8,}  {run.way.name:24}"
+    line = f"{place.rate:>8,}  {f'{run.way.source}, {run.way.mode}':24}"
     # Those that are missing are the slowest, and without them no figure is true.
     if found[2] < 0.98 * wanted:
         print(f"{line}  cannot keep up here: {found[2]:,} of {wanted:,} events were there {DRAIN} s after the last")
@@ -198,9 +200,9 @@ def report(spark: SparkSession, broker: Broker, events: DataFrame, folder: Path,
         with start(*world, "--rate", str(rate)) as server:
             place = Place(spark, server, broker, rate)
             broker.create(f"in-{rate}", partitions=2)
-            runs = [run(place, way, warm, seconds) for way in WAYS if way.rows is flight]
+            runs = [run(place, way, warm, seconds) for way in WAYS if way.source == "Flight"]
             with sending(place, lines, 10 * (warm + seconds + DRAIN) * len(WAYS)):
-                runs += [run(place, way, warm, seconds) for way in WAYS if way.rows is not flight]
+                runs += [run(place, way, warm, seconds) for way in WAYS if way.source == "Kafka"]
             # Flight last: by then the hours of the world that it was measured in are over.
             for each in reversed(runs):
                 show(place, each, seconds)
