@@ -32,7 +32,7 @@ from deltalake import DeltaTable
 from pyarrow import flight
 from soak_query import BATCH_ROWS
 
-KILLS = int(os.environ.get("DOWNBEAT_SOAK_KILLS", "6"))
+KILLS = int(os.environ.get("DOWNBEAT_SOAK_KILLS", "3"))
 SEED = int(os.environ.get("DOWNBEAT_SOAK_SEED", random.SystemRandom().randrange(1_000_000)))
 
 # Whole batches that the query may write before the next kill, and seconds after them: a batch takes about three, so a

@@ -43,7 +43,9 @@ def every_type() -> pa.Table:
         "date32": pa.array([dt.date(1, 1, 1), None, dt.date(9999, 12, 31)], pa.date32()),
         "date64": pa.array([dt.date(1969, 12, 31), None, dt.date(2024, 2, 29)], pa.date64()),
         "timestamp_s": pa.array([plain.replace(microsecond=0), None, plain.replace(microsecond=0)], pa.timestamp("s")),
-        "timestamp_ms": pa.array([utc.replace(microsecond=0), None, utc.replace(microsecond=0)], pa.timestamp("ms", "UTC")),
+        "timestamp_ms": pa.array(
+            [utc.replace(microsecond=0), None, utc.replace(microsecond=0)], pa.timestamp("ms", "UTC")
+        ),
         "timestamp_us": pa.array([utc, None, utc], pa.timestamp("us", "Europe/Warsaw")),
         "timestamp_ns": pa.array([plain, None, plain], pa.timestamp("ns")),
         "duration": pa.array([dt.timedelta(days=-1, microseconds=1), None, dt.timedelta(hours=30)], pa.duration("us")),
@@ -88,10 +90,10 @@ class Server(flight.FlightServerBase):
             return "/".join(part.decode() for part in descriptor.path)
         command = Any()
         if descriptor.command.startswith(b"\n") and command.ParseFromString(descriptor.command):
-            if command.type_url == STATEMENT:
-                # Field 1, and its length in one byte.
-                self.statements.append(command.value[2:].decode())
-                return "sql"
+            assert command.type_url == STATEMENT
+            # Field 1, and its length in one byte.
+            self.statements.append(command.value[2:].decode())
+            return "sql"
         return descriptor.command.decode()
 
     def parts(self, descriptor: flight.FlightDescriptor) -> list[pa.Table]:

@@ -9,14 +9,16 @@ from decimal import Decimal
 
 import pyarrow as pa
 import pytest
+from pyarrow import flight
 from pyspark.sql import DataFrame, SparkSession
 
 from .conftest import executed_plan, operators
 from .strangers import Server, every_type, stranger
 
-PARTS = [pa.table({"n": [1, 2], "word": ["a", "b"]}), pa.table({"n": [3], "word": [None]}, pa.schema(
-    [("n", pa.int64()), ("word", pa.string())]
-))]
+PARTS = [
+    pa.table({"n": [1, 2], "word": ["a", "b"]}),
+    pa.table({"n": [3], "word": [None]}, pa.schema([("n", pa.int64()), ("word", pa.string())])),
+]
 
 
 @pytest.fixture
@@ -83,7 +85,12 @@ def test_every_type_that_spark_has(spark: SparkSession) -> None:
         frame = read(spark, server, path="all")
         first, *_, last = frame.collect()
         types = dict(frame.dtypes)
-    assert (types["uint8"], types["uint16"], types["uint32"], types["uint64"]) == ("smallint", "int", "bigint", "decimal(20,0)")
+    assert (types["uint8"], types["uint16"], types["uint32"], types["uint64"]) == (
+        "smallint",
+        "int",
+        "bigint",
+        "decimal(20,0)",
+    )
     assert (types["timestamp_s"], types["timestamp_us"], types["duration"]) == (
         "timestamp_ntz",
         "timestamp",
@@ -113,8 +120,6 @@ def test_every_type_that_spark_has(spark: SparkSession) -> None:
 def test_compressed_batches_are_read(spark: SparkSession, compression: str) -> None:
     class Compressing(Server):
         def do_get(self, context: object, ticket: object) -> object:
-            from pyarrow import flight
-
             return flight.RecordBatchStream(PARTS[0], pa.ipc.IpcWriteOptions(compression=compression))
 
     server = Compressing({"numbers": PARTS[:1]})
@@ -134,16 +139,18 @@ def test_compressed_batches_are_read(spark: SparkSession, compression: str) -> N
     ids=["union", "60 digits", "negative scale"],
 )
 def test_a_type_that_spark_has_not_is_refused_when_the_query_is_planned(spark: SparkSession, column: pa.Array) -> None:
-    with stranger({"odd": [pa.table({"fine": [1], "odd": column})]}) as server:
-        with pytest.raises(Exception, match="column 'odd' is .*cannot be read in Spark") as refused:
-            read(spark, server, path="odd")
+    with (
+        stranger({"odd": [pa.table({"fine": [1], "odd": column})]}) as server,
+        pytest.raises(Exception, match=r"column 'odd' is .*cannot be read in Spark") as refused,
+    ):
+        read(spark, server, path="odd")
     assert refused.value.getCondition() == "DOWNBEAT_UNSUPPORTED"
 
 
 def test_a_time_too_fine_for_spark_is_refused_and_not_cut(spark: SparkSession) -> None:
-    with stranger({"fine": [pa.table({"t": pa.array([1], pa.timestamp("ns"))})]}) as server:
-        with pytest.raises(Exception, match="part of a microsecond"):
-            read(spark, server, path="fine").collect()
+    table = pa.table({"t": pa.array([1], pa.timestamp("ns"))})
+    with stranger({"fine": [table]}) as server, pytest.raises(Exception, match="part of a microsecond"):
+        read(spark, server, path="fine").collect()
 
 
 def test_a_server_that_breaks_before_the_first_rows_is_asked_again(spark: SparkSession, server: Server) -> None:
@@ -183,9 +190,9 @@ def test_what_makes_no_sense_is_refused_by_its_option(spark: SparkSession, serve
             read(spark, server, **options)
     with pytest.raises(Exception, match="there is no nothing"):
         read(spark, server, path="nothing")
-    with stranger({"twins": [pa.table([[1], [2]], names=["n", "n"])]}) as twins:
-        with pytest.raises(Exception, match="several columns called 'n'"):
-            read(spark, twins, path="twins")
+    table = pa.table([[1], [2]], names=["n", "n"])
+    with stranger({"twins": [table]}) as twins, pytest.raises(Exception, match="several columns called 'n'"):
+        read(spark, twins, path="twins")
 
 
 def test_a_result_is_no_stream(spark: SparkSession, server: Server) -> None:

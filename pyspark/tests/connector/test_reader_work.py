@@ -28,7 +28,10 @@ FILTERS = [
     "false OR ms_played IS NULL",
 ]
 # In them, Spark keeps what is no comparison of columns with constants.
-LEFT_TO_SPARK = {"coalesce(ms_played, 0) % 2 = 1", "partition = 1 AND offset BETWEEN 10 AND 99 AND monotonically_increasing_id() >= 0"}
+LEFT_TO_SPARK = {
+    "coalesce(ms_played, 0) % 2 = 1",
+    "partition = 1 AND offset BETWEEN 10 AND 99 AND monotonically_increasing_id() >= 0",
+}
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyspark import cloudpickle
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql.streaming import StreamingQuery
+
+from pyspark import cloudpickle
 
 from .conftest import CONTRACT, Log, operators, serve
 from .test_source_stream import live, until
@@ -78,7 +79,9 @@ def test_rows_come_once_each_and_a_restart_goes_on(growing: Log, tmp_path: Path)
         assert offsets, "no rows came"
         assert offsets == list(range(offsets[0], offsets[0] + len(offsets))), "every row comes once"
         assert offsets[0] >= held[partition]
-    expected = growing.read(contract=CONTRACT).select("partition", "offset", "cleansed.valid", "cleansed.row.event_type")
+    expected = growing.read(contract=CONTRACT).select(
+        "partition", "offset", "cleansed.valid", "cleansed.row.event_type"
+    )
     verdicts = {tuple(row) for row in expected.collect()}
     assert {tuple(row.values()) for row in heard.rows()} <= verdicts
 

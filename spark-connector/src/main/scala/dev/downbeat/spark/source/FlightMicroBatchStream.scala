@@ -152,7 +152,8 @@ private[source] final class FlightMicroBatchStream(
   override def metrics(consumed: Optional[Offset]): util.Map[String, String] = {
     val at = consumed.toScala.collect { case offset: FlightOffset => offset }
     val rows = FlightMicroBatchStream.behind(at, latest)
-    val seconds = if (rows.values.forall(_ == 0)) rows.map(_._1 -> 0.0) else at.fold(Map.empty[Int, Double])(secondsBehind)
+    val seconds =
+      if (rows.values.forall(_ == 0)) rows.map(_._1 -> 0.0) else at.fold(Map.empty[Int, Double])(secondsBehind)
     (FlightMicroBatchStream.spread("OffsetsBehindLatest", rows) ++
       FlightMicroBatchStream.spread("SecondsBehindLatest", seconds)).asJava
   }

@@ -81,7 +81,9 @@ private[source] final class FlightServer(val options: FlightOptions) extends Log
   /** How long the next row of each partition has been there already, in seconds; 0 where there is none. */
   def secondsBehind(next: FlightOffset): Map[Int, Double] =
     FlightServer
-      .offsets(options, world)(request => next.next.foreach { case (partition, row) => request.putRows(partition, row) })
+      .offsets(options, world)(request =>
+        next.next.foreach { case (partition, row) => request.putRows(partition, row) }
+      )
       .map { partition =>
         val waiting = partition.hasLatestArrivedUs && partition.hasRowArrivedUs
         val behindUs = if (waiting) partition.getLatestArrivedUs - partition.getRowArrivedUs else 0L

@@ -7,8 +7,8 @@ import org.apache.spark.sql.execution.datasources.v2.MicroBatchScanExec
 
 import dev.downbeat.spark.plan.SelectColsExec
 
-/** Has a stream read only the columns its query uses, the partitions it wants and the rows that pass its simple filters,
-  * so that nothing else is made, sent, decoded or turned into rows.
+/** Has a stream read only the columns its query uses, the partitions it wants and the rows that pass its simple
+  * filters, so that nothing else is made, sent, decoded or turned into rows.
   *
   * Spark does so when a batch is planned, and for a stream never; but what it puts on top of the scan says all of it.
   */

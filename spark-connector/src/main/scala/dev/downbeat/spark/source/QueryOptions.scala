@@ -13,11 +13,11 @@ import dev.downbeat.spark.proto.flight.{Path, Query}
 /** The options of `format("flight")` for bounded results of any Flight server, checked. Beside those on how to reach it
   * and `columns`, which are those of streams ([[FlightOptions]]), one of these says what to read:
   *
-  * | option    | type | meaning                                                                                         |
-  * |:----------|:-----|:------------------------------------------------------------------------------------------------|
+  * | option    | type | meaning                                                                                           |
+  * |:----------|:-----|:--------------------------------------------------------------------------------------------------|
   * | `path`    | text | a descriptor's path, its parts separated by `/`; or as JSON, `["a/b", "c"]`. `load(path)` sets it |
-  * | `command` | text | a descriptor's command: the text in UTF-8, or after `base64:` any bytes                         |
-  * | `sql`     | text | a statement, for a server that speaks Flight SQL                                                |
+  * | `command` | text | a descriptor's command: the text in UTF-8, or after `base64:` any bytes                           |
+  * | `sql`     | text | a statement, for a server that speaks Flight SQL                                                  |
   *
   * @param option
   *   which of them

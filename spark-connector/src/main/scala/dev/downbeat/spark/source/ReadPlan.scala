@@ -18,8 +18,8 @@ import dev.downbeat.spark.proto.flight.{Contract, Dedupe, ReadRange, Reading}
   */
 private[source] final case class NativeContract(contract: ByteString, columns: Seq[String], shown: String)
 
-/** What the tasks of a query read, what becomes of it on the way, and what they hand on. It travels to them, so it holds
-  * no connection.
+/** What the tasks of a query read, what becomes of it on the way, and what they hand on. It travels to them, so it
+  * holds no connection.
   *
   * @param sent
   *   the columns that the server is asked for
