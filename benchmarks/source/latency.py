@@ -23,7 +23,7 @@ from source import throughput
 from source.kafka import JSON, Broker
 from source.measure import cost, jvm
 from source.overhead import wait
-from spark import cleanse
+from spark import CONTRACT, cleanse
 
 #: Seconds from the end of what is measured to the end of the query, for rows that are late.
 DRAIN = 4
@@ -52,10 +52,26 @@ class Way:
     trigger: dict[str, str]
 
 
+def followed(place: Place, **options: str) -> DataFrame:
+    """The server's events as they come."""
+    reader = place.spark.readStream.format("flight").options(uri=place.server.uri, stream="events", **options)
+    return reader.load()
+
+
 def flight(place: Place) -> DataFrame:
     """The server's events, cleansed by the contract."""
-    reader = place.spark.readStream.format("flight").options(uri=place.server.uri, stream="events")
-    return cleanse(reader.load()).selectExpr("concat_ws(' ', partition, offset) AS key", f"{JSON} AS value")
+    return addressed(cleanse(followed(place)))
+
+
+def flight_real_time(place: Place) -> DataFrame:
+    """The same, cleansed in the reader."""
+    events = followed(place, contract=CONTRACT, columns="offset")
+    return addressed(events.select("cleansed.valid", "cleansed.violations", "cleansed.repairs", "cleansed.row.*"))
+
+
+def addressed(clean: DataFrame) -> DataFrame:
+    """Clean events under their address in the log."""
+    return clean.selectExpr("concat_ws(' ', partition, offset) AS key", f"{JSON} AS value")
 
 
 def kafka(place: Place) -> DataFrame:
@@ -71,8 +87,8 @@ MICRO_BATCHES = {"processingTime": "0 seconds"}
 #: No batch ends while it is measured.
 REAL_TIME = {"realTime": "5 minutes"}
 
-#: Real-Time Mode allows no operator but Spark's own: a Flight reader that cleanses by itself belongs here, once there is one.
 WAYS = [
+    Way("Flight", "Real-Time Mode", flight_real_time, REAL_TIME),
     Way("Flight", "micro-batches", flight, MICRO_BATCHES),
     Way("Kafka", "micro-batches", kafka, MICRO_BATCHES),
     Way("Kafka", "Real-Time Mode", kafka, REAL_TIME),

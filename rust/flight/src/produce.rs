@@ -34,8 +34,11 @@ const ENVELOPE_BYTES: usize = 64;
 /// Messages ready for the client: one being sent, one being made; a third only adds memory.
 const READY_MESSAGES: usize = 2;
 
-/// How often a following reader looks for new rows: well under what a person or a micro-batch notices.
-const POLL: Duration = Duration::from_millis(50);
+/// How soon a following reader looks for more rows after some came; each look in vain doubles it.
+const FIRST_POLL: Duration = Duration::from_millis(1);
+
+/// The longest it is: well under what a person or a micro-batch notices, and cheap for a log that is silent.
+const LONGEST_POLL: Duration = Duration::from_millis(50);
 
 type Reply = Result<FlightData, Status>;
 
@@ -75,6 +78,7 @@ impl Producer {
             return Ok(());
         }
         let mut next = *from;
+        let mut poll = FIRST_POLL;
         loop {
             if until.is_some_and(|until| next >= until) {
                 return Ok(());
@@ -87,13 +91,16 @@ impl Producer {
             if next < reachable {
                 self.emit(next..reachable).await?;
                 next = reachable;
+                poll = FIRST_POLL;
                 if self.sender.is_closed() {
                     return Ok(());
                 }
             } else if held.ended {
                 return until.map_or(Ok(()), |until| Err(beyond(stream, *partition, next, until, held)));
-            } else if !self.wait().await? {
+            } else if !self.wait(poll).await? {
                 return Ok(());
+            } else {
+                poll = (poll * 2).min(LONGEST_POLL);
             }
         }
     }
@@ -115,10 +122,10 @@ impl Producer {
     }
 
     /// Waits for the next look at the log; false when the client has gone.
-    async fn wait(&self) -> Result<bool> {
+    async fn wait(&self, poll: Duration) -> Result<bool> {
         let mut phase = self.phase.clone();
         tokio::select! {
-            () = tokio::time::sleep(POLL) => Ok(true),
+            () = tokio::time::sleep(poll) => Ok(true),
             () = self.sender.closed() => Ok(false),
             _ = phase.wait_for(|phase| *phase != Phase::Serving) => Err(stopping()),
         }
