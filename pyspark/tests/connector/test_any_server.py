@@ -183,6 +183,7 @@ def test_what_makes_no_sense_is_refused_by_its_option(spark: SparkSession, serve
         ({"sql": ""}, "says nothing"),
         ({"sql": "SELECT 1", "path": "numbers"}, "say one of path, sql"),
         ({"path": "numbers", "startingOffsets": "earliest"}, "there is no such option"),
+        ({"path": "numbers", "stream": "events"}, "say one of them"),
         ({"path": "numbers", "columns": "m"}, "no column 'm'; did you mean 'n'"),
         ({"path": "numbers", "fetch.timeout": "soon"}, "a time with its unit"),
     ]:

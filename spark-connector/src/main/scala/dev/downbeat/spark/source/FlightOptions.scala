@@ -104,6 +104,9 @@ private[source] object FlightOptions {
     import reader.{optional, required}
 
     val stream = required("stream", "events")
+    for (name <- QueryOptions.Queries; text <- optional(name)) {
+      throw Errors.optionInvalid(name, text, s"it names a result, and stream=$stream a stream; say one of them")
+    }
     val failOnDataLoss = optional("failOnDataLoss").forall(boolean("failOnDataLoss", _))
     val window = optional("dedupe.window")
     val key = optional("dedupe.key")
