@@ -4,6 +4,7 @@ import java.nio.charset.StandardCharsets.UTF_8
 
 import org.apache.spark.sql.types._
 import org.apache.spark.unsafe.Platform
+import org.apache.spark.unsafe.types.CalendarInterval
 import org.scalatest.funsuite.AnyFunSuite
 
 /** Vectors over C structs written by hand, so that every offset can be tried. */
@@ -28,7 +29,7 @@ class NativeVectorSuite extends AnyFunSuite {
     longs(length, nulls, offset, buffers.size, children.size, longs(buffers: _*), longs(children: _*), 0, 0, 0)
 
   private def vector(of: DataType, address: Long): NativeVector =
-    new NativeVector(of, address, 0, new NativeBatch(Array(0L, address, 0L, 0L)), 0)
+    new NativeVector(of, address, 0, new NativeBatch(Array(0L, address, 0L, 0L, 0L)), 0)
 
   private val valid = bits(true, true, true, false, true, true, true, true, true, false)
 
@@ -38,6 +39,12 @@ class NativeVectorSuite extends AnyFunSuite {
     val times = vector(TimestampType, array(6, 2, 3, Seq(valid, longs((0L until 10L).map(_ * 1000): _*))))
     val small = vector(IntegerType, array(6, 2, 3, Seq(valid, ints((0 until 10).map(_ * 7): _*))))
     val days = vector(DateType, array(6, 2, 3, Seq(valid, ints((0 until 10).map(_ * 7): _*))))
+    val shorts = vector(ShortType, array(2, 0, 1, Seq(0L, memory(Array[Byte](9, 9, -1, -1, 0, 1)))))
+    assert((0 until 2).map(shorts.getShort) === Seq[Short](-1, 256))
+    val bytes = vector(ByteType, array(2, 0, 1, Seq(0L, memory(Array[Byte](9, -1, 7)))))
+    assert((0 until 2).map(bytes.getByte) === Seq[Byte](-1, 7))
+    val floats = vector(FloatType, array(1, 0, 1, Seq(0L, ints(0, java.lang.Float.floatToIntBits(0.1f)))))
+    assert(floats.getFloat(0) === 0.1f)
     val doubles =
       vector(
         DoubleType,
@@ -73,6 +80,33 @@ class NativeVectorSuite extends AnyFunSuite {
     assert(lists.isNullAt(1) && lists.getArray(1) == null)
   }
 
+  test("an offset of a map shifts its keys and values, and that of its entries on top") {
+    val keys = array(5, 0, 0, Seq(0L, longs(99, 1, 2, 3, 4)))
+    val values = array(5, 0, 0, Seq(0L, memory(Array[Byte](99, 10, 20, 30, 40))))
+    val entries = array(4, 0, 1, Seq(0L), Seq(keys, values))
+    val maps = vector(MapType(LongType, ByteType), array(2, 0, 1, Seq(0L, ints(0, 1, 3, 4)), Seq(entries)))
+    assert((0 until 2).map(maps.getMap(_).keyArray.toLongArray.toSeq) === Seq(Seq(2L, 3L), Seq(4L)))
+    assert((0 until 2).map(maps.getMap(_).valueArray.toByteArray.toSeq) === Seq(Seq[Byte](20, 30), Seq[Byte](40)))
+  }
+
+  test("a decimal is read in all its 16 bytes, below zero too") {
+    val ten = BigInt(10)
+    val numbers = Seq(BigInt(7), BigInt(-1), ten.pow(38) - 1, -ten.pow(38) + 1, BigInt(Long.MinValue), BigInt(1) << 63)
+    val words = numbers.flatMap(number => Seq(number.toLong, (number >> 64).toLong))
+    val long = vector(DecimalType(38, 2), array(5, 0, 1, Seq(0L, longs(words: _*))))
+    assert((0 until 5).map(long.getDecimal(_, 38, 2).toBigDecimal) === numbers.drop(1).map(BigDecimal(_, 2)))
+    val short = vector(DecimalType(9, 2), array(2, 0, 0, Seq(0L, longs(words: _*))))
+    assert((0 until 2).map(short.getDecimal(_, 9, 2).toBigDecimal) === numbers.take(2).map(BigDecimal(_, 2)))
+  }
+
+  test("nothing but nulls has neither buffers nor values, and a calendar interval has three parts") {
+    val nothing = vector(NullType, array(4, 4, 0, Nil))
+    assert(nothing.hasNull && nothing.numNulls === 4 && nothing.isNullAt(3))
+    val parts = Seq(ints(99, 1, -2), ints(99, 3, 4), longs(99, 5, 6)).map(values => array(3, 0, 0, Seq(0L, values)))
+    val intervals = vector(CalendarIntervalType, array(2, 0, 1, Seq(0L), parts))
+    assert(intervals.getInterval(1) === new CalendarInterval(-2, 4, 6))
+  }
+
   test("an offset of a struct shifts its fields on top of their own") {
     val field = array(9, 0, 1, Seq(0L, longs((0L until 10L): _*)))
     val inner = array(8, 0, 2, Seq(0L), Seq(field))
@@ -94,6 +128,6 @@ class NativeVectorSuite extends AnyFunSuite {
     ) {
       assert(intercept[UnsupportedOperationException](read(column)).getMessage.startsWith("a column of bigint"))
     }
-    intercept[UnsupportedOperationException](vector(FloatType, array(1, 0, 0, Seq(0L, longs(1)))))
+    intercept[UnsupportedOperationException](vector(VariantType, array(1, 0, 0, Seq(0L, longs(1)))))
   }
 }
