@@ -87,7 +87,7 @@ test-airflow: build
 
 .PHONY: soak
 soak: build ## the long form of the kill tests: thirty rounds of the ingest and 200 kills of a cluster, output kept under benchmarks/
-	DOWNBEAT_SOAK_ROUNDS=30 DOWNBEAT_SOAK_KILLS=200 $(VENV)/python benchmarks/run.py soak
+	DOWNBEAT_SOAK_ROUNDS=30 DOWNBEAT_SOAK_KILLS=200 $(VENV)/python benchmarks/run.py soak-ingest soak-source
 
 .PHONY: bench
 bench: build ## measure what is claimed, into benchmarks/

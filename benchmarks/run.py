@@ -33,10 +33,11 @@ PARTS = {
     "source": [PYTHON, "benchmarks/source/run.py"],
     "ingest": [PYTHON, "benchmarks/ingest.py"],
     "demo": [PYTHON, "demo/demo.py", "--check"],
-    "soak": [PYTHON, "-m", "pytest", "-q", "-s", "pyspark/tests/test_kill.py", "pyspark/tests/test_soak.py"],
+    "soak-ingest": [PYTHON, "-m", "pytest", "-q", "-s", "pyspark/tests/test_kill.py"],
+    "soak-source": [PYTHON, "-m", "pytest", "-q", "-s", "pyspark/tests/test_soak.py"],
 }
-# An hour of killing: only when asked for, by `make soak`.
-LONG = {"soak"}
+# More than an hour of killing: only when asked for, by `make soak`.
+LONG = {"soak-ingest", "soak-source"}
 
 
 def machine() -> str:

@@ -24,9 +24,11 @@ DOWNBEAT = session.PROJECT / "target" / "release" / "downbeat"
 WORLD = ["--tracks", "1000", "--partitions", "2", "--start", "2020-01-01", "--until", "2020-01-03"]
 SMALL = [*WORLD, "--listeners", "200"]
 
-# A test's JVM lives for a minute or two: compiling twice, the second time thoroughly, costs it more than it gains.
-TEST_SETTINGS = {
-    "spark.driver.memory": "1g",
+TEST_SETTINGS = {"spark.driver.memory": "1g"}
+
+# For a JVM that lives for a minute or two: compiling twice, the second time thoroughly, costs it more than it gains.
+SHORT_LIVED = {
+    **TEST_SETTINGS,
     "spark.driver.extraJavaOptions": session.settings()["spark.driver.extraJavaOptions"] + " -XX:TieredStopAtLevel=1",
 }
 

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import TEST_SETTINGS, WORLD, Server, ingest_all, serve
+from conftest import SHORT_LIVED, WORLD, Server, ingest_all, serve
 from downbeat_spark import session, tables
 from downbeat_spark.lake import Lake
 from downbeat_spark.reconcile import reconcile
@@ -38,7 +38,7 @@ BATCH_ROWS = 200
 def submitted(server: Server, lake: Lake, folder: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     """The ingest under spark-submit, in a process group of its own; its output is in `folder`/ingest.log."""
     properties = folder / "spark.properties"
-    settings = {**session.settings(), **TEST_SETTINGS, "spark.master": "local[2]"}
+    settings = {**session.settings(), **SHORT_LIVED, "spark.master": "local[2]"}
     properties.write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
     command = [
         *(str(Path(sys.executable).with_name("spark-submit")), "--properties-file", str(properties)),

@@ -89,12 +89,6 @@ def assert_all_rows(used: Used, log: Log) -> None:
     assert used.valid == cleansed.where("cleansed.valid").count() < used.read
 
 
-def test_it_works_by_jars_in_one_process(log: Log, tmp_path: Path) -> None:
-    used = use(log, tmp_path, [*SUBMIT, "--master", "local[*]", "--jars", session.CONNECTOR])
-    assert_all_rows(used, log)
-    assert used.readers == [used.process]
-
-
 def test_it_works_by_jars_on_a_cluster_whose_executors_are_processes_of_their_own(log: Log, tmp_path: Path) -> None:
     with standalone.cluster(tmp_path / "cluster") as cluster:
         used = use(log, tmp_path, [*SUBMIT, "--master", cluster.uri, "--jars", session.CONNECTOR])
@@ -103,7 +97,7 @@ def test_it_works_by_jars_on_a_cluster_whose_executors_are_processes_of_their_ow
     assert used.process not in used.readers
 
 
-def test_it_works_by_packages_and_needs_no_other_package(log: Log, tmp_path: Path) -> None:
+def test_it_works_by_packages_in_one_process_and_needs_no_other_package(log: Log, tmp_path: Path) -> None:
     """Of a Maven repository in a folder, as publishing would make it; any other repository is unknown to Ivy here."""
     pom = session.TARGET / "dependency-reduced-pom.xml"
     root = ElementTree.parse(pom).getroot()
@@ -119,6 +113,7 @@ def test_it_works_by_packages_and_needs_no_other_package(log: Log, tmp_path: Pat
     ]
     used = use(log, tmp_path, [*SUBMIT, "--master", "local[*]", *packages])
     assert_all_rows(used, log)
+    assert used.readers == [used.process]
     assert [path.name for path in (tmp_path / "ivy" / "jars").iterdir()] == [f"{group}_{artifact}-{version}.jar"]
 
 

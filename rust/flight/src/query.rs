@@ -5,11 +5,10 @@ use std::sync::Arc;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow_flight::{
     FlightDescriptor, FlightInfo, Ticket,
-    decode::{DecodedPayload, FlightDataDecoder},
-    error::FlightError,
+    decode::DecodedPayload,
     sql::{CommandStatementQuery, ProstMessageExt},
 };
-use futures::{StreamExt, TryStreamExt};
+use futures::StreamExt;
 use prost::Message;
 use tokio::sync::mpsc;
 
@@ -118,10 +117,10 @@ impl QueryClient {
 
     /// Who has a part: those named, or else those that told of it.
     fn locations(&self, locations: &[String]) -> Result<Arc<Replicas>> {
-        let elsewhere: Vec<&str> = locations.iter().map(String::as_str).filter(|at| parts_of(at).is_ok()).collect();
         if locations.is_empty() || locations.iter().any(|at| at.starts_with(REUSE_CONNECTION)) {
             return Ok(Arc::clone(&self.replicas));
         }
+        let elsewhere: Vec<&str> = locations.iter().map(String::as_str).filter(|at| parts_of(at).is_ok()).collect();
         if elsewhere.is_empty() {
             return Err(Error::Unimplemented(format!(
                 "a part of the result is at {} only; this client reads grpc:// and grpc+tls://",
@@ -152,16 +151,11 @@ async fn info(replica: &Replica, descriptor: FlightDescriptor) -> Result<FlightI
 
 /// Reads a part from its beginning, over one connection; `rows` counts those handed on.
 async fn attempt(replicas: &Replicas, ticket: Ticket, rows: &mut u64, events: &mpsc::Sender<Event>) -> Result<()> {
-    let (uri, mut client) = replicas.connection();
-    let waiting = replicas.attempts();
-    let messages = waiting
-        .within(&uri, client.do_get(ticket))
-        .await?
-        .map_err(|status| Error::from_status(&uri, &status))?
-        .into_inner();
-    let mut decoder = FlightDataDecoder::new(messages.map_err(FlightError::from));
-    while let Some(message) = waiting.within(&uri, decoder.next()).await? {
-        if let DecodedPayload::RecordBatch(batch) = message.map_err(|error| unreadable(&uri, error))?.payload {
+    let replica = replicas.current();
+    let mut decoder = replica.get(ticket).await?;
+    while let Some(message) = replica.within(decoder.next()).await? {
+        let message = message.map_err(|error| unreadable(replica.uri(), error))?;
+        if let DecodedPayload::RecordBatch(batch) = message.payload {
             let first = *rows;
             *rows += batch.num_rows() as u64;
             if events.send(Event::Batch(first, batch)).await.is_err() {

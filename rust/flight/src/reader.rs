@@ -16,7 +16,7 @@ use arrow_flight::{
     decode::{DecodedFlightData, DecodedPayload, FlightDataDecoder},
     error::FlightError,
 };
-use futures::{StreamExt, TryStreamExt};
+use futures::StreamExt;
 use prost::Message;
 use tokio::{sync::mpsc, task::AbortHandle};
 
@@ -24,7 +24,7 @@ use crate::{
     Error, Result,
     client::Shared,
     proto,
-    replicas::{Attempts, runtime},
+    replicas::{Attempts, Replica, runtime},
 };
 
 /// Batches ready for the caller: one being worked on, one decoded; a third only adds memory.
@@ -204,7 +204,7 @@ impl Reading {
 
     /// Reads from the next row on, over one connection.
     async fn attempt(&mut self, shared: &Shared) -> Result<()> {
-        let (uri, mut client) = shared.replicas.connection();
+        let replica = shared.replicas.current();
         let range = proto::ReadRange {
             stream: self.read.stream.clone(),
             partition: Some(self.read.partition),
@@ -215,18 +215,12 @@ impl Reading {
             world: shared.world.clone(),
         };
         let ticket = Ticket::new(proto::Ticket { range: Some(range) }.encode_to_vec());
-        let messages = self
-            .attempts
-            .within(&uri, client.do_get(ticket))
-            .await?
-            .map_err(|status| Error::from_status(&uri, &status))?
-            .into_inner();
-        let mut decoder = FlightDataDecoder::new(messages.map_err(FlightError::from));
-        while let Some(message) = self.message(&uri, &mut decoder).await? {
+        let mut decoder = replica.get(ticket).await?;
+        while let Some(message) = self.message(replica, &mut decoder).await? {
             match message.payload {
                 DecodedPayload::Schema(schema) => self.check_schema(schema)?,
                 DecodedPayload::RecordBatch(batch) => {
-                    let first = self.check_batch(&uri, &message.inner.app_metadata, &batch)?;
+                    let first = self.check_batch(replica.uri(), &message.inner.app_metadata, &batch)?;
                     self.attempts.restore();
                     if self.sender.send(Event::Batch(first, batch)).await.is_err() {
                         return Ok(());
@@ -237,19 +231,19 @@ impl Reading {
         }
         match self.read.until {
             Some(until) if self.next != until => {
-                Err(Error::DataLoss(format!("{self}: {uri} ended instead of going on to row {until}")))
+                Err(Error::DataLoss(format!("{self}: {} ended instead of going on to row {until}", replica.uri())))
             }
             _ => Ok(()),
         }
     }
 
     /// What comes next: soon, where rows exist; who follows waits for them.
-    async fn message(&self, uri: &str, decoder: &mut FlightDataDecoder) -> Result<Option<DecodedFlightData>> {
+    async fn message(&self, replica: &Replica, decoder: &mut FlightDataDecoder) -> Result<Option<DecodedFlightData>> {
         let next = match self.read.until {
-            Some(_) => self.attempts.within(uri, decoder.next()).await?,
+            Some(_) => replica.within(decoder.next()).await?,
             None => decoder.next().await,
         };
-        next.transpose().map_err(|error| unreadable(&format!("{self}: {uri}"), error))
+        next.transpose().map_err(|error| unreadable(&format!("{self}: {}", replica.uri()), error))
     }
 
     /// A resumed reading must go on with the columns it began with.

@@ -9,7 +9,10 @@ use std::{
 };
 
 use arrow::datatypes::Schema;
-use arrow_flight::{FlightDescriptor, flight_service_client::FlightServiceClient};
+use arrow_flight::{
+    FlightDescriptor, Ticket, decode::FlightDataDecoder, error::FlightError, flight_service_client::FlightServiceClient,
+};
+use futures::TryStreamExt;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tonic::{
     Status,
@@ -90,11 +93,6 @@ impl Attempts {
     pub(crate) const fn restore(&mut self) {
         self.failures = 0;
     }
-
-    /// Waits for what `uri` is to send, not for ever.
-    pub(crate) async fn within<T>(&self, uri: &str, answer: impl Future<Output = T>) -> Result<T> {
-        within(self.patience.timeout, uri, answer).await
-    }
 }
 
 /// One or more servers that hold the same.
@@ -154,10 +152,9 @@ impl Replicas {
         Attempts::new(self.patience)
     }
 
-    /// The address and connection to ask next.
-    pub(crate) fn connection(&self) -> (String, Connection) {
-        let replica = self.replica();
-        (replica.uri.clone(), replica.client())
+    /// The one to ask next.
+    pub(crate) fn current(&self) -> &Replica {
+        &self.servers[self.current.load(Ordering::Relaxed) % self.servers.len()]
     }
 
     /// Asks one replica after the other until one answers, or it has taken too long. Blocks.
@@ -165,7 +162,7 @@ impl Replicas {
         runtime()?.block_on(async {
             let mut attempts = self.attempts();
             loop {
-                match call(self.replica()).await {
+                match call(self.current()).await {
                     Ok(answer) => return Ok(answer),
                     Err(error) => {
                         self.turn();
@@ -174,10 +171,6 @@ impl Replicas {
                 }
             }
         })
-    }
-
-    fn replica(&self) -> &Replica {
-        &self.servers[self.current.load(Ordering::Relaxed) % self.servers.len()]
     }
 }
 
@@ -221,7 +214,21 @@ impl Replica {
 
     /// Waits for an answer, not for ever.
     pub(crate) async fn answer<T>(&self, call: impl Future<Output = Result<T, Status>>) -> Result<T> {
-        within(self.timeout, &self.uri, call).await?.map_err(|status| Error::from_status(&self.uri, &status))
+        self.within(call).await?.map_err(|status| Error::from_status(&self.uri, &status))
+    }
+
+    /// Waits for what it is to send, not for ever.
+    pub(crate) async fn within<T>(&self, sent: impl Future<Output = T>) -> Result<T> {
+        tokio::time::timeout(self.timeout, sent)
+            .await
+            .map_err(|_| Error::Unavailable(format!("{} gave no answer within {:?}", self.uri, self.timeout)))
+    }
+
+    /// Starts to read what a ticket stands for.
+    pub(crate) async fn get(&self, ticket: Ticket) -> Result<FlightDataDecoder> {
+        let mut client = self.client();
+        let messages = self.answer(async { Ok(client.do_get(ticket).await?.into_inner()) }).await?;
+        Ok(FlightDataDecoder::new(messages.map_err(FlightError::from)))
     }
 
     /// The schema of what a descriptor stands for.
@@ -231,12 +238,6 @@ impl Replica {
         Schema::try_from(reply)
             .map_err(|cause| Error::Internal(format!("{}: the schema cannot be read: {cause}", self.uri)))
     }
-}
-
-async fn within<T>(timeout: Duration, uri: &str, answer: impl Future<Output = T>) -> Result<T> {
-    tokio::time::timeout(timeout, answer)
-        .await
-        .map_err(|_| Error::Unavailable(format!("{uri} gave no answer within {timeout:?}")))
 }
 
 /// Whether a server's address asks for TLS, and its host and port.

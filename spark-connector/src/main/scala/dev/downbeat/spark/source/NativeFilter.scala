@@ -14,6 +14,9 @@ import dev.downbeat.spark.proto.{contract => proto}
   */
 private[source] object NativeFilter extends PredicateHelper {
 
+  /** How deep a condition may nest: below what the messages that carry it to the readers may. */
+  private val MostLevels = 40
+
   /** Of some conditions, all of which must hold, those that readers check, and those left to Spark. */
   def split(conditions: Seq[Expression]): (Option[NativeContract], Seq[Expression]) = {
     val (native, others) = conditions.flatMap(splitConjunctivePredicates).partition(simple)
@@ -21,19 +24,23 @@ private[source] object NativeFilter extends PredicateHelper {
   }
 
   /** Whether a condition looks at single columns and cannot fail, so that it may be checked before all others. */
-  private def simple(condition: Expression): Boolean = condition.references.nonEmpty && known(condition)
+  private def simple(condition: Expression): Boolean =
+    condition.references.nonEmpty && known(condition, MostLevels)
 
-  private def known(part: Expression): Boolean = part match {
+  /** Whether the kernels run a part, which may be nested `levels` deep. */
+  private def known(part: Expression, levels: Int): Boolean = levels > 0 && (part match {
     case column: Attribute               => readable(column.dataType)
     case value: Literal                  => readable(value.dataType)
-    case In(value, list)                 => known(value) && list.forall(_.isInstanceOf[Literal])
-    case InSet(value, _)                 => known(value)
-    case Like(text, pattern: Literal, _) => known(text) && part.asInstanceOf[Like].escapeChar == '\\' && known(pattern)
-    case _: And | _: Or | _: Not | _: IsNull | _: IsNotNull | _: BinaryComparison | _: StartsWith | _: EndsWith |
-        _: Contains | _: Length =>
-      part.children.forall(known)
+    case In(value, list)                 => known(value, levels - 1) && list.forall(_.isInstanceOf[Literal])
+    case InSet(value, _)                 => known(value, levels - 1)
+    case Like(text, pattern: Literal, escape) => escape == '\\' && Seq(text, pattern).forall(known(_, levels - 1))
+    case and: And                        => splitConjunctivePredicates(and).forall(known(_, levels - 1))
+    case or: Or                          => splitDisjunctivePredicates(or).forall(known(_, levels - 1))
+    case _: Not | _: IsNull | _: IsNotNull | _: BinaryComparison | _: StartsWith | _: EndsWith | _: Contains |
+        _: Length =>
+      part.children.forall(known(_, levels - 1))
     case _ => false
-  }
+  })
 
   private def readable(of: DataType): Boolean = of match {
     case text: StringType => text == StringType
