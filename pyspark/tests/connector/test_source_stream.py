@@ -388,6 +388,18 @@ def test_rows_that_expire_between_planning_and_reading_are_skipped(
             log.read(maxRecordsPerPartition="20", **options).select("offset").rdd.mapPartitions(slow).collect()
 
 
+def test_a_query_says_how_large_its_batches_are_and_the_server_bounds_them(spark: SparkSession, tmp_path: Path) -> None:
+    with serve(spark, *BOUNDED, "--max-message-bytes", "65536") as log:
+        writer = (
+            log.follow().where("partition = 0").writeStream.format("noop").option("checkpointLocation", str(tmp_path))
+        )
+        query = writer.trigger(availableNow=True).start()
+        assert query.awaitTermination(120)
+        largest, read = scan_metric(query, "largestBatchBytes"), scan_metric(query, "nativeBytes")
+    # In memory a batch's buffers are a little larger than in a message.
+    assert 0 < largest < 2 * 65536 < read
+
+
 def scan_metric(query: StreamingQuery, name: str) -> int:
     """A metric of the scan in a query's last batch."""
     nodes = [query._jsq.streamingQuery().lastExecution().executedPlan()]

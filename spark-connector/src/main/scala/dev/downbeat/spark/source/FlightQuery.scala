@@ -67,7 +67,7 @@ private final case class QueryScan(options: QueryOptions, readSchema: StructType
 
   override def columnarSupportMode(): Scan.ColumnarSupportMode = Scan.ColumnarSupportMode.SUPPORTED
 
-  override def supportedCustomMetrics(): Array[CustomMetric] = Array(new NativeBytes)
+  override def supportedCustomMetrics(): Array[CustomMetric] = Array(new NativeBytes, new LargestBatch)
 
   override def toBatch: Batch = this
 

@@ -1,7 +1,7 @@
 package dev.downbeat.spark.source
 
 import org.apache.spark.sql.catalyst.InternalRow
-import org.apache.spark.sql.connector.metric.{CustomSumMetric, CustomTaskMetric}
+import org.apache.spark.sql.connector.metric.{CustomMetric, CustomSumMetric, CustomTaskMetric}
 import org.apache.spark.sql.connector.read.{InputPartition, PartitionReader, PartitionReaderFactory}
 import org.apache.spark.sql.types.StructType
 import org.apache.spark.sql.vectorized.ColumnarBatch
@@ -130,6 +130,17 @@ final class NativeBytes extends CustomSumMetric {
 
 private[source] object NativeBytes {
   val Name = "nativeBytes"
+}
+
+/** The largest batch that came from the server; a reader holds four such at most. */
+final class LargestBatch extends CustomMetric {
+  override def name(): String = LargestBatch.Name
+  override def description(): String = "largest batch of Arrow bytes"
+  override def aggregateTaskMetrics(tasks: Array[Long]): String = tasks.maxOption.getOrElse(0L).toString
+}
+
+private[source] object LargestBatch {
+  val Name = "largestBatchBytes"
 }
 
 /** Rows of the log, whether or not a filter let them pass. */

@@ -134,7 +134,7 @@ private final class FlightScan(
     if (stream.exists(_.isRealTime)) Scan.ColumnarSupportMode.UNSUPPORTED else Scan.ColumnarSupportMode.SUPPORTED
 
   override def supportedCustomMetrics(): Array[CustomMetric] =
-    Array(new NativeBytes, new LogRows, new OffsetOutOfRange, new DataLoss)
+    Array(new NativeBytes, new LargestBatch, new LogRows, new OffsetOutOfRange, new DataLoss)
 
   override def toBatch: Batch = new FlightBatch(new FlightServer(options), readSchema, partitions, filter)
 

@@ -15,6 +15,7 @@ private[source] final class TaskRows(access: Access, reading: => Reading) extend
   @volatile private var reader: NativeReader = _
   @volatile private var interrupted = false
   private var bytes = 0L
+  private var largest = 0L
 
   // A killed task may be waiting for a server that has nothing to say.
   Option(TaskContext.get()).foreach(_.addTaskInterruptListener { (_, _) =>
@@ -28,8 +29,9 @@ private[source] final class TaskRows(access: Access, reading: => Reading) extend
   /** The next rows, or nothing if none come within a time. */
   def nextWithin(milliseconds: Long): Option[NativeBatch] = counted(opened().nextWithin(milliseconds))
 
-  /** Arrow bytes handed on. */
-  def metrics: Array[CustomTaskMetric] = Array(FlightMetric(NativeBytes.Name, bytes))
+  /** Arrow bytes handed on, and those of the largest batch. */
+  def metrics: Array[CustomTaskMetric] =
+    Array(FlightMetric(NativeBytes.Name, bytes), FlightMetric(LargestBatch.Name, largest))
 
   /** Ends the reading; asked for more rows, it begins a new one. */
   override def close(): Unit = {
@@ -47,7 +49,10 @@ private[source] final class TaskRows(access: Access, reading: => Reading) extend
   }
 
   private def counted(batch: NativeBatch): Option[NativeBatch] = {
-    Option(batch).foreach(bytes += _.bytes)
+    Option(batch).foreach { batch =>
+      bytes += batch.bytes
+      largest = math.max(largest, batch.bytes)
+    }
     Option(batch)
   }
 }
