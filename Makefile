@@ -22,6 +22,7 @@ RELEASE_ARCHS := x86_64 aarch64
 # The oldest that Rust's own standard library supports.
 RELEASE_GLIBC := 2.17
 RELEASE_LIBRARIES := $(foreach arch,$(RELEASE_ARCHS),linux-$(arch)=target/$(arch)-unknown-linux-gnu/release/libdownbeat_jni.so)
+HOST := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
 PROPERTIES := spark-connector/target/spark.properties
 RUST_SOURCES := $(shell find rust proto -type f -not -path '*/target/*') Cargo.toml Cargo.lock rust-toolchain.toml
 CONNECTOR_SOURCES := $(shell find spark-connector -type f -not -path '*/target/*')
@@ -40,6 +41,8 @@ release: needs-release $(JAR) .venv-release/.made ## build one jar for Linux on 
 	PATH="$(CURDIR)/$(RELEASE_VENV):$$PATH" ZIG_GLOBAL_CACHE_DIR=$(CURDIR)/target/zig CARGO_ZIGBUILD_CACHE_DIR=$(CURDIR)/target/zig \
 		cargo zigbuild --release --locked -p downbeat-jni --lib $(RELEASE_ARCHS:%=--target %-unknown-linux-gnu.$(RELEASE_GLIBC))
 	$(RELEASE_VENV)/python release/check.py --glibc $(RELEASE_GLIBC) $(RELEASE_LIBRARIES)
+	JDK_JAVA_OPTIONS=-Ddownbeat.native.path=$(CURDIR)/target/$(HOST)/release/libdownbeat_jni.so \
+		$(MVN) test-compile scalatest:test
 	$(RELEASE_VENV)/python release/pack.py $(JAR) $(RELEASE_JAR) $(RELEASE_LIBRARIES)
 
 .PHONY: demo

@@ -68,6 +68,8 @@ def settings() -> dict[str, str]:
         "spark.sql.types.framework.enabled": "false",
         # A minute's tile has as many groups as events. Spark sorts them from 128 groups on unless told otherwise.
         "spark.sql.objectHashAggregate.sortBased.fallbackThreshold": "100000",
+        # Spark 4.2.0 hangs where a Python function reads columns that are not arrow-java's, of Parquet files as of ours.
+        "spark.sql.execution.arrow.pythonUDF.columnarInput.enabled": "false",
         "spark.driver.memory": "2g",
         # Batches want throughput, and on few cores the collector that works beside them takes it away.
         "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile=file:{LOGGING} -XX:+UseParallelGC",
@@ -85,6 +87,8 @@ def builder(app_name: str) -> SparkSession.Builder:
     Raises `Missing` if the jars have not been built or there is no Java to run them.
     """
     require_java()
+    # Spark's own choice is the first python3 on the PATH, which need not have pyarrow; Spark 4.2 waits for ever for one without.
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     chosen = settings()
     from pyspark.sql import SparkSession  # noqa: PLC0415 (Java is looked for first: importing takes a second)
 

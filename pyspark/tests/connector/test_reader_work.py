@@ -30,11 +30,16 @@ FILTERS = [
     "coalesce(ms_played, 0) % 2 = 1",
     "partition = 1 AND offset BETWEEN 10 AND 99 AND hash(offset) % 2 = 0",
     "false OR ms_played IS NULL",
+    "EVENT_TYPE = 'play' AND Partition = 1",
+    f"ms_played IN ({', '.join(map(str, range(0, 40_000, 1_000)))})",
+    f"ms_played IN ({', '.join(map(str, range(0, 400_000, 1_000)))})",
+    f"platform IN ({', '.join(repr(f'client {number}') for number in range(400))}, 'web_player windows 10')",
     DEEP,
 ]
-# In them, Spark keeps what is no comparison of columns with constants, and what nests too deep to be sent to readers.
+# In them, Spark keeps what is no comparison of columns with constants, long lists of numbers, and what nests too deep.
 LEFT_TO_SPARK = {
     DEEP,
+    f"ms_played IN ({', '.join(map(str, range(0, 400_000, 1_000)))})",
     "coalesce(ms_played, 0) % 2 = 1",
     "partition = 1 AND offset BETWEEN 10 AND 99 AND hash(offset) % 2 = 0",
 }
@@ -68,6 +73,14 @@ def test_a_stream_is_filtered_the_same(log: Log, rows: DataFrame, condition: str
     assert ("Filter" in operators(query._jsq.explainInternal(False))) == (condition in LEFT_TO_SPARK)
     found = log.spark.read.schema("partition int, offset bigint").parquet(str(tmp_path / "out"))
     assert addresses(found) == addresses(rows.where(condition))
+
+
+def test_filters_that_kernels_do_not_run_are_sparks(log: Log) -> None:
+    of_bytes = log.read("truth").where("length(event_id) = 16")
+    assert of_bytes.count() == log.read("truth").where("event_id IS NOT NULL").count() > 0
+    odd = F.udf(lambda number: number % 2 == 1, "boolean")
+    partitions = log.read().where(odd("partition")).select("partition").distinct().collect()
+    assert [row["partition"] for row in partitions] == [1]
 
 
 def test_limits_and_lag_count_the_rows_of_the_log(log: Log, tmp_path: Path) -> None:
@@ -113,6 +126,17 @@ def test_a_query_that_does_not_use_what_a_contract_adds_does_not_run_it(log: Log
     scan = next(line for line in executed_plan(frame).splitlines() if "BatchScan" in line)
     assert "cleansed" not in scan
     assert frame.count() == log.read().where("event_type = 'play'").count()
+
+
+def test_a_contract_that_was_edited_since_is_refused(log: Log, tmp_path: Path) -> None:
+    contract = tmp_path / "contract.yaml"
+    contract.write_text("version: 1\ncolumns:\n  played: {from: ms_played}\n")
+    frame = log.read(contract=str(contract), columns="offset").select("cleansed.row")
+    assert frame.count() > 0
+    contract.write_text("version: 1\ncolumns:\n  event: {from: event_type}\n  played: {from: ms_played}\n")
+    with pytest.raises(Exception, match="DOWNBEAT_SCHEMA_CHANGED") as refused:
+        frame.collect()
+    assert "event:string" in str(refused.value)
 
 
 def test_a_contract_for_another_stream_is_refused(log: Log) -> None:

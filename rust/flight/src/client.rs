@@ -45,7 +45,7 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] for a malformed address or a file of `credentials` that cannot be read,
-    /// [`Error::Unavailable`] at once if no replica answers, [`Error::Unauthenticated`] if one does not know the token,
+    /// [`Error::Unavailable`] if no replica answers: at once, or where a world is given after as long as the client's patience, [`Error::Unauthenticated`] if one does not know the token,
     /// [`Error::FailedPrecondition`] if they serve another world.
     pub fn connect_with(
         uris: &str,
@@ -54,29 +54,19 @@ impl Client {
         patience: Patience,
     ) -> Result<Self> {
         let replicas = Replicas::new(uris, credentials, patience, MESSAGE_BYTES)?;
-        let mut failures = Vec::new();
-        for (index, replica) in replicas.servers().iter().enumerate() {
-            match runtime()?.block_on(told_world(replica)) {
-                Ok(reply) => {
-                    if let Some(wanted) = world.filter(|&wanted| wanted != reply.world) {
-                        return Err(Error::FailedPrecondition(format!(
-                            "world {wanted} is wanted, {} serves world {}; use a server with the seed and configuration \
-                             of {wanted}, or begin anew with a fresh checkpoint and lake",
-                            replica.uri(),
-                            reply.world
-                        )));
+        runtime()?
+            .block_on(async {
+                let mut attempts = replicas.attempts();
+                loop {
+                    match first_world(&replicas, world).await {
+                        Ok(fingerprint) => return Ok(fingerprint),
+                        // Who knows the world has met its server before, so it will be back.
+                        Err(error) if world.is_some() => attempts.wait(error).await?,
+                        Err(error) => return Err(error),
                     }
-                    replicas.prefer(index);
-                    return Ok(Self { shared: Arc::new(Shared { replicas, world: reply.world }) });
                 }
-                Err(error) if error.is_transient() => failures.push(error.to_string()),
-                Err(error) => return Err(error),
-            }
-        }
-        Err(Error::Unavailable(format!(
-            "{}; is the address right, and is `downbeat serve` running there?",
-            failures.join("; ")
-        )))
+            })
+            .map(|world| Self { shared: Arc::new(Shared { replicas, world }) })
     }
 
     /// The fingerprint of the world the client is tied to.
@@ -143,6 +133,33 @@ impl Client {
     pub fn read(&self, read: Read) -> Result<BatchReader> {
         BatchReader::of_range(Arc::clone(&self.shared), read)
     }
+}
+
+/// The world of the first replica that answers, which is asked first from now on.
+async fn first_world(replicas: &Replicas, wanted: Option<&str>) -> Result<String> {
+    let mut failures = Vec::new();
+    for (index, replica) in replicas.servers().iter().enumerate() {
+        match told_world(replica).await {
+            Ok(reply) => {
+                if let Some(wanted) = wanted.filter(|&wanted| wanted != reply.world) {
+                    return Err(Error::FailedPrecondition(format!(
+                        "world {wanted} is wanted, {} serves world {}; use a server with the seed and configuration \
+                         of {wanted}, or begin anew with a fresh checkpoint and lake",
+                        replica.uri(),
+                        reply.world
+                    )));
+                }
+                replicas.prefer(index);
+                return Ok(reply.world);
+            }
+            Err(error) if error.is_transient() => failures.push(error.to_string()),
+            Err(error) => return Err(error),
+        }
+    }
+    Err(Error::Unavailable(format!(
+        "{}; is the address right, and is `downbeat serve` running there?",
+        failures.join("; ")
+    )))
 }
 
 async fn told_world(replica: &Replica) -> Result<WorldReply> {

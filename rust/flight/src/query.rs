@@ -102,11 +102,12 @@ impl QueryClient {
         let ticket = Ticket::new(endpoint.ticket);
         BatchReader::start(async move |events| {
             let mut attempts = replicas.attempts();
+            let mut part = Part { schema: None, rows: 0, events };
             loop {
-                let mut rows = 0;
-                match attempt(&replicas, ticket.clone(), &mut rows, &events).await {
-                    Err(error) if rows == 0 => {
-                        replicas.turn();
+                let replica = replicas.current();
+                match part.attempt(replica, ticket.clone()).await {
+                    Err(error) if part.rows == 0 => {
+                        replicas.turn(replica, &error);
                         attempts.wait(error).await?;
                     }
                     ended => return ended,
@@ -149,19 +150,39 @@ async fn info(replica: &Replica, descriptor: FlightDescriptor) -> Result<FlightI
     replica.answer(async { Ok(client.get_flight_info(descriptor).await?.into_inner()) }).await
 }
 
-/// Reads a part from its beginning, over one connection; `rows` counts those handed on.
-async fn attempt(replicas: &Replicas, ticket: Ticket, rows: &mut u64, events: &mpsc::Sender<Event>) -> Result<()> {
-    let replica = replicas.current();
-    let mut decoder = replica.get(ticket).await?;
-    while let Some(message) = replica.within(decoder.next()).await? {
-        let message = message.map_err(|error| unreadable(replica.uri(), error))?;
-        if let DecodedPayload::RecordBatch(batch) = message.payload {
-            let first = *rows;
-            *rows += batch.num_rows() as u64;
-            if events.send(Event::Batch(first, batch)).await.is_err() {
-                return Ok(());
+/// A part on its way.
+struct Part {
+    /// Of the first attempt; whoever reads has planned with it.
+    schema: Option<SchemaRef>,
+    /// How many were handed on.
+    rows: u64,
+    events: mpsc::Sender<Event>,
+}
+
+impl Part {
+    /// Reads from the beginning, over one connection.
+    async fn attempt(&mut self, replica: &Replica, ticket: Ticket) -> Result<()> {
+        let mut decoder = replica.get(ticket).await?;
+        while let Some(message) = replica.within(decoder.next()).await? {
+            match message.map_err(|error| unreadable(replica.uri(), error))?.payload {
+                DecodedPayload::Schema(schema) => match self.schema.get_or_insert_with(|| Arc::clone(&schema)) {
+                    first if *first == schema => {}
+                    first => {
+                        let changed =
+                            format!("{} changed the schema in mid-stream: {first}, then {schema}", replica.uri());
+                        return Err(Error::DataLoss(changed));
+                    }
+                },
+                DecodedPayload::RecordBatch(batch) => {
+                    let first = self.rows;
+                    self.rows += batch.num_rows() as u64;
+                    if self.events.send(Event::Batch(first, batch)).await.is_err() {
+                        return Ok(());
+                    }
+                }
+                DecodedPayload::None => {}
             }
         }
+        Ok(())
     }
-    Ok(())
 }

@@ -2,7 +2,9 @@
 //! a reading that breaks goes on at the next row.
 
 use std::{
+    any::Any,
     fmt,
+    panic::AssertUnwindSafe,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -16,7 +18,7 @@ use arrow_flight::{
     decode::{DecodedFlightData, DecodedPayload, FlightDataDecoder},
     error::FlightError,
 };
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use prost::Message;
 use tokio::{sync::mpsc, task::AbortHandle};
 
@@ -91,11 +93,12 @@ impl BatchReader {
         F: Future<Output = Result<()>> + Send + 'static,
     {
         let (sender, events) = mpsc::channel(READY_BATCHES);
-        let reading = reading(sender.clone());
+        let reading = AssertUnwindSafe(reading(sender.clone())).catch_unwind();
         let task = runtime()?.spawn(async move {
             let event = match reading.await {
-                Ok(()) => Event::End,
-                Err(error) => Event::Failed(error),
+                Ok(Ok(())) => Event::End,
+                Ok(Err(error)) => Event::Failed(error),
+                Err(panic) => Event::Failed(Error::Internal(format!("the reading panicked: {}", said(&*panic)))),
             };
             // A reader that was dropped no longer wants to know.
             let _ = sender.send(event).await;
@@ -156,7 +159,7 @@ impl BatchReader {
         let ended = self.ended.get_or_insert_with(|| {
             Err(match cancelled {
                 true => Error::Cancelled("the reading was cancelled".into()),
-                false => Error::Internal("the reading task died without a word; its panic is in the log".into()),
+                false => Error::Internal("the reading task ended without a word".into()),
             })
         });
         ended.clone()
@@ -192,27 +195,28 @@ impl fmt::Display for Reading {
 impl Reading {
     async fn run(&mut self, shared: &Shared) -> Result<()> {
         loop {
-            let Err(error) = self.attempt(shared).await else { return Ok(()) };
+            let replica = shared.replicas.current();
+            let Err(error) = self.attempt(replica, &shared.world).await else { return Ok(()) };
             if self.schema.is_some() && self.read.until == Some(self.next) {
                 // The connection broke between the last row and the end.
                 return Ok(());
             }
-            shared.replicas.turn();
+            shared.replicas.turn(replica, &error);
             self.attempts.wait(error).await?;
         }
     }
 
     /// Reads from the next row on, over one connection.
-    async fn attempt(&mut self, shared: &Shared) -> Result<()> {
-        let replica = shared.replicas.current();
+    async fn attempt(&mut self, replica: &Replica, world: &str) -> Result<()> {
         let range = proto::ReadRange {
             stream: self.read.stream.clone(),
             partition: Some(self.read.partition),
             from: Some(self.next),
             until: self.read.until,
-            follow: self.read.until.is_none(),
+            // Where an end is known, another replica knew the rows: this one may be a little behind, and has them soon.
+            follow: true,
             columns: self.read.columns.clone(),
-            world: shared.world.clone(),
+            world: world.to_owned(),
         };
         let ticket = Ticket::new(proto::Ticket { range: Some(range) }.encode_to_vec());
         let mut decoder = replica.get(ticket).await?;
@@ -274,6 +278,12 @@ impl Reading {
         self.next = after;
         Ok(first)
     }
+}
+
+/// What a panic said.
+fn said(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a word")
 }
 
 /// What went wrong with a message of `whom`.

@@ -142,9 +142,14 @@ impl Replicas {
         self.current.store(index, Ordering::Relaxed);
     }
 
-    /// Turns to the next replica, after the current one failed.
-    pub(crate) fn turn(&self) {
-        self.current.fetch_add(1, Ordering::Relaxed);
+    /// Turns from a replica that failed to the next one, unless another reader has done so already, or no replica is to blame.
+    pub(crate) fn turn(&self, failed: &Replica, error: &Error) {
+        let position = self.servers.iter().position(|server| std::ptr::eq(server, failed));
+        if let Some(at) = position.filter(|_| error.is_transient()) {
+            let next = (at + 1) % self.servers.len();
+            // Whoever comes late finds the turn done.
+            let _ = self.current.compare_exchange(at, next, Ordering::Relaxed, Ordering::Relaxed);
+        }
     }
 
     /// A count of failures, for one piece of work.
@@ -154,7 +159,7 @@ impl Replicas {
 
     /// The one to ask next.
     pub(crate) fn current(&self) -> &Replica {
-        &self.servers[self.current.load(Ordering::Relaxed) % self.servers.len()]
+        &self.servers[self.current.load(Ordering::Relaxed)]
     }
 
     /// Asks one replica after the other until one answers, or it has taken too long. Blocks.
@@ -162,10 +167,11 @@ impl Replicas {
         runtime()?.block_on(async {
             let mut attempts = self.attempts();
             loop {
-                match call(self.current()).await {
+                let replica = self.current();
+                match call(replica).await {
                     Ok(answer) => return Ok(answer),
                     Err(error) => {
-                        self.turn();
+                        self.turn(replica, &error);
                         attempts.wait(error).await?;
                     }
                 }
@@ -183,7 +189,8 @@ impl Replica {
             .connect_timeout(Duration::from_secs(5))
             .tcp_nodelay(true)
             .initial_stream_window_size(WINDOW_BYTES)
-            .initial_connection_window_size(4 * WINDOW_BYTES)
+            // Bounds all readers together, and the slow ones would take it from the others: the window of each is enough.
+            .initial_connection_window_size(u32::MAX >> 1)
             // A peer that vanished without a word is noticed within 20 seconds, also while a reader follows in silence.
             .http2_keep_alive_interval(Duration::from_secs(10))
             .keep_alive_timeout(Duration::from_secs(10));
@@ -263,6 +270,21 @@ fn malformed(uri: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn readers_that_fail_together_turn_once_and_only_from_a_replica_that_is_to_blame() {
+        let replicas = Replicas::new("grpc://a:1,grpc://b:1", &Credentials::default(), Patience::default(), 0).unwrap();
+        let gone = Error::Unavailable("gone".into());
+        let failed = replicas.current();
+        replicas.turn(failed, &Error::OutOfRange("no such row".into()));
+        assert_eq!(replicas.current().uri(), "grpc://a:1");
+        for _ in 0..2 {
+            replicas.turn(failed, &gone);
+            assert_eq!(replicas.current().uri(), "grpc://b:1");
+        }
+        replicas.turn(replicas.current(), &gone);
+        assert_eq!(replicas.current().uri(), "grpc://a:1");
+    }
 
     #[test]
     fn an_address_needs_a_scheme_a_host_and_a_port() {

@@ -127,6 +127,7 @@ fn partition_offsets(
         at: at.map(|at| at.max(held.earliest)).filter(|&at| at < held.latest),
         latest_arrived_us: held.latest.checked_sub(1).map_or(Ok(None), arrived_us)?,
         row_arrived_us,
+        ended: held.ended,
     })
 }
 

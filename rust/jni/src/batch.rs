@@ -50,10 +50,15 @@ impl Batch {
         self.data.len()
     }
 
-    /// Bytes of its buffers.
-    pub(crate) fn bytes(&self) -> usize {
-        self.data.get_buffer_memory_size()
+    /// Arrow bytes of its rows.
+    pub(crate) fn bytes(&self) -> Result<usize> {
+        slice_bytes(self.data.columns())
     }
+}
+
+/// Arrow bytes of some columns' rows. The buffers behind them may be parts of a message that others share.
+pub(crate) fn slice_bytes(columns: &[ArrayRef]) -> Result<usize> {
+    Ok(columns.iter().map(|column| column.to_data().get_slice_memory_size()).sum::<Result<_, _>>()?)
 }
 
 /// The columns a kernel reads, as one struct of `rows` rows. No data is copied, except that a field under a null struct

@@ -67,6 +67,8 @@ impl Error {
             Self::Flight(Flight::PermissionDenied(_)) => "DOWNBEAT_PERMISSION_DENIED",
             Self::Kernel(Kernel::Contract { .. }) => "DOWNBEAT_CONTRACT_UNSUPPORTED",
             Self::Kernel(Kernel::Overflow { .. }) => "DOWNBEAT_OVERFLOW",
+            Self::Kernel(Kernel::DivideByZero { .. }) => "DOWNBEAT_DIVIDE_BY_ZERO",
+            Self::Kernel(Kernel::Malformed { .. }) => "DOWNBEAT_CAST_INVALID",
             Self::Kernel(Kernel::Window { .. }) => "DOWNBEAT_INVALID_ARGUMENT",
             Self::Closed { .. } => "DOWNBEAT_HANDLE_CLOSED",
             Self::UnsupportedType { .. } | Self::TooFine { .. } => "DOWNBEAT_UNSUPPORTED",

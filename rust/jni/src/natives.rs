@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use arrow::{array::StructArray, datatypes::DataType};
+use arrow::datatypes::DataType;
 use downbeat_flight::proto;
 use downbeat_kernels::Cleanser;
 use jni::{
@@ -117,7 +117,9 @@ natives! {
         let timeout = u64::try_from(timeout_ms).ok().map(Duration::from_millis);
         match READERS.get(reader)?.next(timeout)? {
             None => Ok(false),
-            Some(rows) => give(env, rows.batch, rows.next as jlong, &batch).map(|()| true),
+            Some(rows) => {
+                give(env, Batch::new(rows.batch), rows.bytes, rows.next as jlong, &batch).map(|()| true)
+            }
         }
     }
 
@@ -173,7 +175,9 @@ natives! {
             true => cleanser.check(&input)?,
             false => cleanser.run(&input)?,
         };
-        give(env, output, NO_ROW, &result)
+        let output = Batch::new(output);
+        let bytes = output.bytes()?;
+        give(env, output, bytes, NO_ROW, &result)
     }
 
     "closeCleanser" "(J)V" => fn close_cleanser(_env, cleanser: jlong) -> () {
@@ -194,8 +198,9 @@ natives! {
         if numbers.len() % LAYOUT != 0 {
             return Err(Error::Call(format!("{} numbers are no layout", numbers.len())));
         }
-        let data = REGIONS.remove(region)?.import(size(rows.into())?, &numbers)?;
-        give(env, data, NO_ROW, &batch)
+        let data = Batch::new(REGIONS.remove(region)?.import(size(rows.into())?, &numbers)?);
+        let bytes = data.bytes()?;
+        give(env, data, bytes, NO_ROW, &batch)
     }
 
     "closeRegion" "(J)V" => fn close_region(_env, region: jlong) -> () {
@@ -203,12 +208,12 @@ natives! {
     }
 }
 
-/// Hands a batch to the JVM: its handle, the address of its C struct, its rows, the bytes of its buffers, and what comes `next`.
-fn give(env: &mut Env<'_>, data: StructArray, next: jlong, to: &JLongArray<'_>) -> Result<()> {
-    let batch = Arc::new(Batch::new(data));
-    let (address, rows, bytes) = (batch.address(), batch.rows() as jlong, batch.bytes() as jlong);
+/// Hands a batch to the JVM: its handle, the address of its C struct, its rows, Arrow `bytes`, and what comes `next`.
+fn give(env: &mut Env<'_>, batch: Batch, bytes: usize, next: jlong, to: &JLongArray<'_>) -> Result<()> {
+    let batch = Arc::new(batch);
+    let (address, rows) = (batch.address(), batch.rows() as jlong);
     let handle = BATCHES.insert(batch);
-    let given = to.set_region(env, 0, &[handle, address, rows, bytes, next]);
+    let given = to.set_region(env, 0, &[handle, address, rows, bytes as jlong, next]);
     if given.is_err() {
         // Nobody will ever close what could not be handed over.
         BATCHES.remove(handle)?;

@@ -18,6 +18,7 @@ use downbeat_flight::{
 use downbeat_kernels::{Cleanser, dedupe::Deduper};
 
 use crate::{
+    batch::slice_bytes,
     client,
     error::{Error, Result},
     handles::Handles,
@@ -44,6 +45,8 @@ pub(crate) struct Rows {
     pub(crate) batch: StructArray,
     /// The row after the last one read for them.
     pub(crate) next: u64,
+    /// Arrow bytes of the batch they came in.
+    pub(crate) bytes: usize,
 }
 
 #[derive(Debug)]
@@ -69,6 +72,8 @@ struct Dedupe {
     deduper: Deduper,
     /// Row after the last one to be read, if there is one.
     until: Option<u64>,
+    /// Whether the window before the range was held, all of it.
+    whole: bool,
     /// Positions of the key and of the arrival among the columns read.
     key: usize,
     arrived_at: usize,
@@ -147,11 +152,11 @@ fn open_range(
                 key: plan.key,
                 window_us: plan.window_us,
             };
-            let deduper = match windows::take(&window, from) {
-                Some(deduper) => deduper,
+            let (deduper, whole) = match windows::take(&window, from) {
+                Some(deduper) => (deduper, true),
                 None => rebuild(client, &window, from, until, plan.fail_on_data_loss)?,
             };
-            Ok::<_, Error>(Dedupe { window, deduper, until, key, arrived_at })
+            Ok::<_, Error>(Dedupe { window, deduper, until, whole, key, arrived_at })
         })
         .transpose()?;
     let rows = client.read(Read { stream: range.stream, partition, from, until, columns })?;
@@ -169,7 +174,7 @@ impl Reader {
             let Some((first, batch)) = read else {
                 // Who waits for a while has no end, and so no state to keep for the next range.
                 if timeout.is_none()
-                    && let Some(Dedupe { window, deduper, until: Some(until), .. }) = self.dedupe.take()
+                    && let Some(Dedupe { window, deduper, until: Some(until), whole: true, .. }) = self.dedupe.take()
                 {
                     windows::put(window, until, deduper);
                 }
@@ -179,9 +184,10 @@ impl Reader {
                 self.check_schema(&planned, &batch)?;
             }
             let next = first + batch.num_rows() as u64;
+            let bytes = slice_bytes(batch.columns())?;
             let batch = self.finish(batch)?;
             if batch.len() > 0 {
-                return Ok(Some(Rows { batch, next }));
+                return Ok(Some(Rows { batch, next, bytes }));
             }
         }
     }
@@ -267,17 +273,17 @@ fn position(columns: &mut Vec<String>, name: &str) -> usize {
     })
 }
 
-/// The state in front of row `from`: every key that arrived within one window before it.
+/// The state in front of row `from`: every key that arrived within one window before it; and whether all of those are held.
 fn rebuild(
     client: &Client,
     window: &Window,
     from: u64,
     until: Option<u64>,
     fail_on_data_loss: bool,
-) -> Result<Deduper> {
+) -> Result<(Deduper, bool)> {
     let mut deduper = Deduper::new(window.window_us)?;
     if from == 0 || until == Some(from) {
-        return Ok(deduper);
+        return Ok((deduper, true));
     }
     // Who follows may begin at a row that is yet to come; the one before it arrived no later.
     let row = if until.is_some() { from } else { from - 1 };
@@ -292,7 +298,8 @@ fn rebuild(
     })?;
     let first = held.at.unwrap_or(from).max(held.earliest);
     // Where the first row held lies in the window, rows in front of it may have as well.
-    if fail_on_data_loss && held.earliest > 0 && first == held.earliest {
+    let whole = held.earliest == 0 || first > held.earliest;
+    if fail_on_data_loss && !whole {
         return Err(Error::WindowExpired {
             stream: window.stream.clone(),
             partition: window.partition,
@@ -310,7 +317,7 @@ fn rebuild(
             deduper.mark(batch.column(0), batch.column(columns.len() - 1))?;
         }
     }
-    Ok(deduper)
+    Ok((deduper, whole))
 }
 
 fn read(client: &Client, window: &Window, rows: std::ops::Range<u64>, columns: &[&str]) -> Result<BatchReader> {

@@ -45,6 +45,24 @@ pub enum Error {
         /// The type whose range was left, e.g. `BIGINT`.
         of: &'static str,
     },
+    /// A number was divided by zero; Spark raises the same under ANSI.
+    #[error("check '{check}': {operation} by zero; guard the rule with `when`, or write nullif(…, 0)")]
+    DivideByZero {
+        /// The check whose expression failed.
+        check: String,
+        /// The operation, e.g. `DIVIDE`.
+        operation: &'static str,
+    },
+    /// A text is no value of the type it is cast to; Spark raises the same under ANSI.
+    #[error("check '{check}': '{text}' is no {of}; guard the rule with `when`, or use a normaliser")]
+    Malformed {
+        /// The check whose expression failed.
+        check: String,
+        /// The text.
+        text: String,
+        /// The type, e.g. `BIGINT`.
+        of: &'static str,
+    },
     /// A point in time for which the time zone's rules are not known here.
     #[error(
         "check '{check}': day arithmetic in time zone {time_zone} is only known for the years 1900 to 2099; set spark.sql.session.timeZone=UTC"

@@ -110,6 +110,7 @@ fn offsets_tell_what_is_held_and_where_a_time_begins() {
         at,
         latest_arrived_us: Some(99 * ROW_US),
         row_arrived_us: None,
+        ended: false,
     };
     assert_eq!(client.offsets("events", None).unwrap(), [held(0, None), held(1, None)]);
     for (at_us, at) in [
@@ -136,6 +137,7 @@ fn offsets_tell_what_is_held_and_where_a_time_begins() {
         at: None,
         latest_arrived_us: None,
         row_arrived_us: None,
+        ended: true,
     };
     assert_eq!(client.offsets("tracks", None).unwrap(), [empty]);
 }

@@ -18,8 +18,8 @@ use arrow_flight::{
     flight_service_server::{FlightService, FlightServiceServer},
     sql::{Any, CommandStatementQuery, ProstMessageExt, SqlInfo, TicketStatementQuery, server::FlightSqlService},
 };
-use downbeat_flight::{Credentials, Error, Patience, Query, QueryClient};
-use futures::{Stream, TryStreamExt, stream};
+use downbeat_flight::{Credentials, Error, Patience, Query, QueryClient, proto};
+use futures::{Stream, StreamExt, TryStreamExt, stream};
 use prost::Message;
 use tokio::sync::oneshot;
 use tonic::{Request, Response, Status, transport::Server};
@@ -37,12 +37,16 @@ struct Sql {
 type Results = Pin<Box<dyn Stream<Item = Result<arrow_flight::FlightData, Status>> + Send>>;
 
 impl Sql {
-    fn part(&self, index: usize) -> Response<Results> {
-        let batch = self.batches[index].clone();
-        let data = FlightDataEncoderBuilder::new()
-            .with_schema(batch.schema())
-            .with_dictionary_handling(DictionaryHandling::Resend)
-            .build(stream::iter([Ok(batch)]))
+    /// Batches one after the other, each with its schema in front.
+    fn part(&self, indexes: &[u8]) -> Response<Results> {
+        let batches: Vec<RecordBatch> = indexes.iter().map(|&index| self.batches[usize::from(index)].clone()).collect();
+        let data = stream::iter(batches)
+            .flat_map(|batch| {
+                FlightDataEncoderBuilder::new()
+                    .with_schema(batch.schema())
+                    .with_dictionary_handling(DictionaryHandling::Resend)
+                    .build(stream::iter([Ok(batch)]))
+            })
             .map_err(|error: FlightError| Status::internal(error.to_string()));
         Response::new(Box::pin(data))
     }
@@ -63,9 +67,7 @@ impl FlightSqlService for Sql {
         let info = FlightInfo::new().try_with_schema(&self.batches[0].schema()).unwrap();
         let parts = 0..self.batches.len() as u8;
         let info = parts.fold(info.with_descriptor(request.into_inner()), |info, part| {
-            let ticket = TicketStatementQuery { statement_handle: vec![part].into() };
-            let ticket = Ticket::new(ticket.as_any().encode_to_vec());
-            info.with_endpoint(FlightEndpoint::new().with_ticket(ticket))
+            info.with_endpoint(FlightEndpoint::new().with_ticket(Ticket::new(ticket(vec![part]))))
         });
         Ok(Response::new(info))
     }
@@ -79,7 +81,7 @@ impl FlightSqlService for Sql {
         if hang.is_ok() {
             std::future::pending::<()>().await;
         }
-        Ok(self.part(usize::from(ticket.statement_handle[0])))
+        Ok(self.part(&ticket.statement_handle))
     }
 
     async fn do_get_fallback(
@@ -91,6 +93,11 @@ impl FlightSqlService for Sql {
     }
 
     async fn register_sql_info(&self, _id: i32, _result: &SqlInfo) {}
+}
+
+/// The ticket of some batches.
+fn ticket(indexes: Vec<u8>) -> Vec<u8> {
+    TicketStatementQuery { statement_handle: indexes.into() }.as_any().encode_to_vec()
 }
 
 /// Such a server; it goes with the runtime.
@@ -184,4 +191,20 @@ fn a_server_that_says_nothing_is_asked_again_and_given_up() {
     sql.hanging.store(2, Ordering::Release);
     let error = client.read(endpoint).unwrap().next().unwrap_err();
     assert_eq!(error, Error::Unavailable(format!("grpc://{address} gave no answer within 100ms")));
+}
+
+#[test]
+fn a_schema_said_twice_may_not_differ() {
+    let other = RecordBatch::try_from_iter([("n", Arc::new(Int64Array::from(vec![1])) as ArrayRef)]).unwrap();
+    let (_runtime, sql, address, _stop) = served([batches(), vec![other]].concat());
+    let client = client(address, Patience::default());
+    let part = |indexes| proto::Endpoint { ticket: ticket(indexes), locations: Vec::new() };
+    let mut same = client.read(part(vec![0, 1])).unwrap();
+    assert_eq!(same.next().unwrap().unwrap(), (0, sql.batches[0].clone()));
+    assert_eq!(same.next().unwrap().unwrap(), (2, sql.batches[1].clone()));
+    assert!(same.next().unwrap().is_none());
+    let mut changed = client.read(part(vec![0, 2])).unwrap();
+    assert_eq!(changed.next().unwrap().unwrap().0, 0);
+    let error = changed.next().unwrap_err();
+    assert!(matches!(&error, Error::DataLoss(text) if text.contains("changed the schema")), "{error}");
 }

@@ -5,9 +5,10 @@ use std::{
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     sync::atomic::Ordering,
     thread::spawn,
+    time::Duration,
 };
 
-use downbeat_flight::Error;
+use downbeat_flight::{Credentials, Error, Patience};
 
 use super::*;
 
@@ -124,4 +125,34 @@ fn a_reading_does_not_go_on_in_another_world() {
     let error = all(&mut client.read(events(0, ROWS)).unwrap()).unwrap_err();
     assert!(matches!(error, Error::FailedPrecondition(_)), "{error:?}");
     assert!(error.to_string().contains("w1") && error.to_string().contains("w2"), "{error}");
+}
+
+#[test]
+fn a_replica_that_is_a_little_behind_is_waited_for() {
+    let log = Arc::new(MemoryLog::new("w1", 1, 20));
+    log.latest.store(10, Ordering::Release);
+    let server = Running::new(Arc::clone(&log));
+    let client = Client::connect(&server.uri(), None).unwrap();
+    let mut reader = client.read(events(0, 20)).unwrap();
+    assert_eq!(reader.next().unwrap().unwrap(), (0, log.rows(0, 0..10)));
+    assert_eq!(reader.next_within(Duration::from_millis(100)).unwrap(), None);
+    log.latest.store(20, Ordering::Release);
+    assert_eq!(all(&mut reader).unwrap(), log.rows(0, 10..20));
+}
+
+#[test]
+fn whoever_knows_the_world_waits_for_its_server() {
+    let log = Arc::new(MemoryLog::new("w1", 1, 20));
+    let mut first = Running::new(Arc::clone(&log));
+    let (address, uri) = (first.address, first.uri());
+    first.stop();
+    let patience = Patience { retries: 20, pause: Duration::from_millis(50), ..Patience::default() };
+    let connect = |world| Client::connect_with(&uri, world, &Credentials::default(), patience);
+    assert!(matches!(connect(None), Err(Error::Unavailable(_))), "a first connection does not wait");
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| connect(Some("w1")).map(|client| client.fingerprint().to_owned()));
+        std::thread::sleep(Duration::from_millis(200));
+        let _again = Running::at(address, log);
+        assert_eq!(waiting.join().unwrap().unwrap(), "w1");
+    });
 }

@@ -1,6 +1,6 @@
 //! From the wire's expression trees to a checked graph in which equal expressions are one node.
 
-use std::collections::HashMap;
+use std::{cmp::Ordering, collections::HashMap};
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use prost::Message;
@@ -55,15 +55,29 @@ pub(super) enum Op {
     },
     In,
     Arithmetic(Arithmetic),
+    Divide,
+    Remainder,
+    Negate,
+    Abs,
     TimestampAdd,
+    /// Days added to a date, or taken from it.
+    DateShift(Arithmetic),
+    DateDiff,
+    DatesBetween,
+    TimestampsBetween,
     Coalesce,
     If,
     CaseWhen,
+    /// The one that comes first or last, as the order of the others to it says.
+    Extreme(Ordering),
+    IsNan,
     Matches(Pattern),
     Length,
     Lower,
     Upper,
-    Trim,
+    Trim(Sides),
+    Substring,
+    Concat,
     StartsWith,
     EndsWith,
     Contains,
@@ -85,6 +99,13 @@ pub(super) enum Arithmetic {
     Add,
     Subtract,
     Multiply,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sides {
+    Both,
+    Left,
+    Right,
 }
 
 /// Builds a [`Program`] over columns of known types. Errors are texts; the caller knows the check they belong to.
@@ -146,8 +167,10 @@ impl Compiler<'_> {
         }
         let fails = match op {
             // Doubles have infinities instead.
-            Op::Arithmetic(_) => self.program.ansi && of != Type::Double,
-            Op::TimestampAdd => true,
+            Op::Arithmetic(_) | Op::Negate | Op::Abs => self.program.ansi && of != Type::Double,
+            Op::Divide | Op::Remainder => self.program.ansi,
+            Op::Cast => self.program.ansi || matches!(of, Type::Date | Type::Timestamp),
+            Op::TimestampAdd | Op::DatesBetween | Op::TimestampsBetween => true,
             _ => false,
         };
         let fallible = fails || arguments.iter().any(|&argument| self.program.nodes[argument].fallible);
@@ -158,7 +181,7 @@ impl Compiler<'_> {
     }
 
     fn call(&mut self, call: &Call, declared: Type) -> Result<(Op, Type, Vec<NodeId>), String> {
-        use Type::{Bigint, Boolean, Double, Int, Interval, String as Text, Timestamp};
+        use Type::{Bigint, Boolean, Date, Double, Int, Interval, String as Text, Timestamp};
 
         let function = Function::try_from(call.function).unwrap_or(Function::Unspecified);
         let name = function.as_str_name();
@@ -184,7 +207,12 @@ impl Compiler<'_> {
             self.expect(arguments[0], &[Int, Bigint, Double], name)?;
             Ok::<_, String>((Op::Arithmetic(arithmetic), alike(&arguments)?))
         };
-        let text = |op, expected: &[Type], of| all(expected).map(|()| (op, of));
+        let typed = |op, expected: &[Type], of| all(expected).map(|()| (op, of));
+        let unary = |op| {
+            counted(count == 1)?;
+            self.expect(arguments[0], &[Int, Bigint, Double], name)?;
+            Ok::<_, String>((op, alike(&arguments)?))
+        };
         let (op, of) = match function {
             Function::Unspecified => {
                 return Err(format!("function {} is not set, or newer than this library", call.function));
@@ -194,7 +222,7 @@ impl Compiler<'_> {
                 all(&vec![Boolean; count])?;
                 (if function == Function::And { Op::And } else { Op::Or }, Boolean)
             }
-            Function::Not => text(Op::Not, &[Boolean], Boolean)?,
+            Function::Not => typed(Op::Not, &[Boolean], Boolean)?,
             Function::IsNull | Function::IsNotNull => {
                 counted(count == 1)?;
                 (if function == Function::IsNull { Op::IsNull } else { Op::IsNotNull }, Boolean)
@@ -220,10 +248,25 @@ impl Compiler<'_> {
             Function::Multiply => arithmetic(Arithmetic::Multiply)?,
             Function::TimestampAdd => {
                 all(&[Timestamp, Interval])?;
-                if self.program.zone.is_none() {
-                    self.program.zone = Some(Zone::parse(self.time_zone)?);
-                }
+                self.need_zone()?;
                 (Op::TimestampAdd, Timestamp)
+            }
+            Function::Divide => typed(Op::Divide, &[Double, Double], Double)?,
+            Function::Remainder => {
+                counted(count == 2)?;
+                self.expect(arguments[0], &[Int, Bigint, Double], name)?;
+                (Op::Remainder, alike(&arguments)?)
+            }
+            Function::Negate => unary(Op::Negate)?,
+            Function::Abs => unary(Op::Abs)?,
+            Function::DateAdd => typed(Op::DateShift(Arithmetic::Add), &[Date, Int], Date)?,
+            Function::DateSubtract => typed(Op::DateShift(Arithmetic::Subtract), &[Date, Int], Date)?,
+            Function::DateDiff => typed(Op::DateDiff, &[Date, Date], Int)?,
+            Function::DatesBetween => typed(Op::DatesBetween, &[Date, Date], Interval)?,
+            Function::TimestampsBetween => {
+                all(&[Timestamp, Timestamp])?;
+                self.need_zone()?;
+                (Op::TimestampsBetween, Interval)
             }
             Function::Coalesce => {
                 counted(count >= 1)?;
@@ -245,6 +288,12 @@ impl Compiler<'_> {
                 values.extend(rest);
                 (Op::CaseWhen, alike(&values)?)
             }
+            Function::Least | Function::Greatest => {
+                counted(count >= 2)?;
+                let order = if function == Function::Least { Ordering::Greater } else { Ordering::Less };
+                (Op::Extreme(order), alike(&arguments)?)
+            }
+            Function::IsNan => typed(Op::IsNan, &[Double], Boolean)?,
             Function::Like | Function::Rlike => {
                 all(&[Text, Text])?;
                 let Op::Literal(literal) = &self.program.nodes[arguments[1]].op else {
@@ -258,25 +307,44 @@ impl Compiler<'_> {
                     if function == Function::Like { pattern::like(literal)? } else { pattern::java(literal)? };
                 return Ok((Op::Matches(pattern), Boolean, vec![arguments[0]]));
             }
-            Function::Length => text(Op::Length, &[Text], Int)?,
-            Function::Lower => text(Op::Lower, &[Text], Text)?,
-            Function::Upper => text(Op::Upper, &[Text], Text)?,
-            Function::Trim => text(Op::Trim, &[Text], Text)?,
-            Function::StartsWith => text(Op::StartsWith, &[Text, Text], Boolean)?,
-            Function::EndsWith => text(Op::EndsWith, &[Text, Text], Boolean)?,
-            Function::Contains => text(Op::Contains, &[Text, Text], Boolean)?,
+            Function::Length => typed(Op::Length, &[Text], Int)?,
+            Function::Lower => typed(Op::Lower, &[Text], Text)?,
+            Function::Upper => typed(Op::Upper, &[Text], Text)?,
+            Function::Trim => typed(Op::Trim(Sides::Both), &[Text], Text)?,
+            Function::TrimLeft => typed(Op::Trim(Sides::Left), &[Text], Text)?,
+            Function::TrimRight => typed(Op::Trim(Sides::Right), &[Text], Text)?,
+            Function::Substring => typed(Op::Substring, &[Text, Int, Int], Text)?,
+            Function::Concat => {
+                counted(count >= 1)?;
+                all(&vec![Text; count])?;
+                (Op::Concat, Text)
+            }
+            Function::StartsWith => typed(Op::StartsWith, &[Text, Text], Boolean)?,
+            Function::EndsWith => typed(Op::EndsWith, &[Text, Text], Boolean)?,
+            Function::Contains => typed(Op::Contains, &[Text, Text], Boolean)?,
             Function::Cast => {
                 counted(count == 1)?;
-                match (self.program.nodes[arguments[0]].of, declared) {
-                    (Int, Bigint | Double) | (Bigint, Double) => (Op::Cast, declared),
+                let from = self.program.nodes[arguments[0]].of;
+                match (from, declared) {
+                    (Boolean | Int | Bigint | Double, Boolean | Int | Bigint | Double)
+                    | (Boolean | Int | Bigint, Text)
+                    | (Text, Boolean | Int | Bigint) => {}
+                    (Date, Timestamp) | (Timestamp, Date) => self.need_zone()?,
                     (from, to) => {
-                        let (from, to) = (from.as_str_name(), to.as_str_name());
-                        return Err(format!("CAST from {from} to {to} does not widen a number"));
+                        return Err(format!("CAST from {} to {} is not run", from.as_str_name(), to.as_str_name()));
                     }
                 }
+                (Op::Cast, declared)
             }
         };
         Ok((op, of, arguments))
+    }
+
+    fn need_zone(&mut self) -> Result<(), String> {
+        if self.program.zone.is_none() {
+            self.program.zone = Some(Zone::parse(self.time_zone)?);
+        }
+        Ok(())
     }
 
     /// The words of an `IN` list, and whether a null is among them, if the list is all literal texts.

@@ -5,21 +5,22 @@ use std::{cmp::Ordering, sync::Arc};
 use arrow::{
     array::{
         Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, Datum, Int32Array, PrimitiveArray, Scalar,
-        StringArray, UInt32Array, new_null_array,
+        StringArray, UInt32Array, make_array, new_null_array,
     },
     buffer::{BooleanBuffer, NullBuffer},
     compute::{
         self,
         kernels::{cmp, zip::zip},
     },
-    datatypes::{DurationMicrosecondType, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType},
+    datatypes::{Date32Type, DurationMicrosecondType, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType},
 };
 
 use super::{
-    compile::{Arithmetic, Comparison, Node, NodeId, Op, Program},
-    zone::{Failure, Zone},
+    Failure, cast,
+    compile::{Arithmetic, Comparison, Node, NodeId, Op, Program, Sides},
+    zone::{DAY_US, Zone},
 };
-use crate::{Error, Result, proto::Type, types};
+use crate::{Error, Result, mask::Mask, proto::Type, types};
 
 /// The rows an expression is evaluated for: `None` is all of them. Values at other rows mean nothing, and their failures are none.
 type Selection = Option<BooleanBuffer>;
@@ -192,8 +193,7 @@ impl<'a> Evaluation<'a> {
             }
             Op::TimestampAdd => {
                 let (time, interval) = self.pair(arguments, selection)?;
-                // Compiling such a node sets the zone.
-                let zone = self.program.zone.unwrap_or(Zone::Fixed);
+                let zone = self.zone();
                 let sums = combine::<TimestampMicrosecondType, DurationMicrosecondType, TimestampMicrosecondType, _>(
                     &time,
                     &interval,
@@ -201,6 +201,96 @@ impl<'a> Evaluation<'a> {
                 );
                 let array = self.without_failure(sums, selection, "TIMESTAMP_ADD", Type::Timestamp)?;
                 Ok(self.made_of(types::in_utc(&array), &[&time, &interval]))
+            }
+            Op::Divide => {
+                let (left, right) = self.divisor_first(arguments, selection)?;
+                let quotients = combine::<Float64Type, Float64Type, Float64Type, _>(&left, &right, |a, b| {
+                    if b == 0.0 { Err((0.0, Failure::DivideByZero)) } else { Ok(a / b) }
+                });
+                let array = self.or_null(quotients, selection, "DIVIDE", node.of)?;
+                Ok(self.made_of(array, &[&left, &right]))
+            }
+            Op::Remainder => {
+                macro_rules! remainders {
+                    ($arrow:ty, $zero:literal, $remainder:expr) => {{
+                        let (left, right) = self.divisor_first(arguments, selection)?;
+                        let remainders = combine::<$arrow, $arrow, $arrow, _>(&left, &right, |a, b| {
+                            if b == $zero { Err(($zero, Failure::DivideByZero)) } else { Ok($remainder(a, b)) }
+                        });
+                        let array = self.or_null(remainders, selection, "REMAINDER", node.of)?;
+                        Ok(self.made_of(array, &[&left, &right]))
+                    }};
+                }
+                match node.of {
+                    Type::Int => remainders!(Int32Type, 0, i32::wrapping_rem),
+                    Type::Bigint => remainders!(Int64Type, 0, i64::wrapping_rem),
+                    _ => remainders!(Float64Type, 0.0, |a: f64, b: f64| a % b),
+                }
+            }
+            Op::Negate => self.signed(arguments, node.of, selection, "NEGATE", Sign::Other),
+            Op::Abs => self.signed(arguments, node.of, selection, "ABS", Sign::Positive),
+            Op::DateShift(operation) => {
+                let (date, days) = self.pair(arguments, selection)?;
+                let dates = combine::<Date32Type, Int32Type, Date32Type, _>(&date, &days, |date, days| {
+                    Ok(match operation {
+                        Arithmetic::Subtract => date.wrapping_sub(days),
+                        _ => date.wrapping_add(days),
+                    })
+                });
+                Ok(self.made_of(dates.array, &[&date, &days]))
+            }
+            Op::DateDiff => {
+                let (end, start) = self.pair(arguments, selection)?;
+                let days = combine::<Date32Type, Date32Type, Int32Type, _>(&end, &start, |end, start| {
+                    Ok(end.wrapping_sub(start))
+                });
+                Ok(self.made_of(days.array, &[&end, &start]))
+            }
+            Op::DatesBetween => {
+                let (end, start) = self.pair(arguments, selection)?;
+                let between =
+                    combine::<Date32Type, Date32Type, DurationMicrosecondType, _>(&end, &start, |end, start| {
+                        let days = end.checked_sub(start).ok_or((0, Failure::Overflow))?;
+                        Ok(i64::from(days) * DAY_US)
+                    });
+                let array = self.without_failure(between, selection, "DATES_BETWEEN", node.of)?;
+                Ok(self.made_of(array, &[&end, &start]))
+            }
+            Op::TimestampsBetween => {
+                let (end, start) = self.pair(arguments, selection)?;
+                let zone = self.zone();
+                let between = combine::<TimestampMicrosecondType, TimestampMicrosecondType, DurationMicrosecondType, _>(
+                    &end,
+                    &start,
+                    |end, start| zone.between(end, start).map_err(|failure| (0, failure)),
+                );
+                let array = self.without_failure(between, selection, "TIMESTAMPS_BETWEEN", node.of)?;
+                Ok(self.made_of(array, &[&end, &start]))
+            }
+            Op::Extreme(replaced) => {
+                let comparison = if replaced.is_gt() { Comparison::Gt } else { Comparison::Lt };
+                let mut extreme = self.column(arguments[0], selection)?;
+                for &argument in &arguments[1..] {
+                    let other = self.column(argument, selection)?;
+                    let beyond = compare(
+                        comparison,
+                        node.of,
+                        &Value::Column(Arc::clone(&extreme)),
+                        &Value::Column(Arc::clone(&other)),
+                    )?;
+                    let first = &compute::is_null(&extreme)?;
+                    let taken = &is_true(&beyond) | &(first.values() & compute::is_not_null(&other)?.values());
+                    extreme = zip(&BooleanArray::new(taken, None), &other, &extreme)?;
+                }
+                Ok(Value::Column(extreme))
+            }
+            Op::IsNan => {
+                let value = self.value(arguments[0], selection)?;
+                let doubles = value.array().as_primitive::<Float64Type>();
+                let nan = BooleanBuffer::collect_bool(doubles.len(), |row| {
+                    doubles.is_valid(row) && doubles.value(row).is_nan()
+                });
+                Ok(self.made_of(Arc::new(BooleanArray::new(nan, None)), &[&value]))
             }
             Op::Coalesce => {
                 let mut value = self.column(arguments[0], selection)?;
@@ -239,13 +329,39 @@ impl<'a> Evaluation<'a> {
             }
             Op::Lower => self.respelled(arguments, selection, str::to_lowercase),
             Op::Upper => self.respelled(arguments, selection, str::to_uppercase),
-            Op::Trim => self.respelled(arguments, selection, |text| text.trim_matches(' ').to_owned()),
+            Op::Trim(sides) => self.respelled(arguments, selection, |text| {
+                let text = if *sides == Sides::Right { text } else { text.trim_start_matches(' ') };
+                if *sides == Sides::Left { text } else { text.trim_end_matches(' ') }.to_owned()
+            }),
+            Op::Substring => {
+                let (text, first) = self.pair(arguments, selection)?;
+                let open = self.where_valid(&first, &self.where_valid(&text, selection));
+                let count = self.column(arguments[2], &open)?;
+                let (text, first) = (self.expanded(text)?, self.expanded(first)?);
+                let (texts, firsts) = (text.as_string::<i32>(), first.as_primitive::<Int32Type>());
+                let parts: StringArray = texts
+                    .iter()
+                    .zip(firsts)
+                    .zip(count.as_primitive::<Int32Type>())
+                    .map(|((text, first), count)| Some(substring(text?, first?, count?)))
+                    .collect();
+                Ok(Value::Column(Arc::new(parts)))
+            }
+            Op::Concat => {
+                let parts = arguments.iter().map(|&part| self.column(part, selection)).collect::<Result<Vec<_>>>()?;
+                let parts: Vec<&StringArray> = parts.iter().map(AsArray::as_string::<i32>).collect();
+                let whole = |row| {
+                    let texts = parts.iter().map(|part| part.is_valid(row).then(|| part.value(row)));
+                    texts.collect::<Option<String>>()
+                };
+                Ok(Value::Column(Arc::new((0..self.rows).map(whole).collect::<StringArray>())))
+            }
             Op::StartsWith => self.search(compute::starts_with, arguments, selection),
             Op::EndsWith => self.search(compute::ends_with, arguments, selection),
             Op::Contains => self.search(compute::contains, arguments, selection),
             Op::Cast => {
                 let value = self.value(arguments[0], selection)?;
-                let array = compute::cast(value.array(), &types::arrow_type(node.of))?;
+                let array = self.cast(&value, self.program.nodes[arguments[0]].of, node.of, selection)?;
                 Ok(self.made_of(array, &[&value]))
             }
         }
@@ -280,6 +396,17 @@ impl<'a> Evaluation<'a> {
             self.value(arguments[1], selection)?
         };
         Ok((left, right))
+    }
+
+    /// The two sides of a division. Spark looks at the right one first, and at the left one where that is not null.
+    fn divisor_first(&mut self, arguments: &[NodeId], selection: &Selection) -> Result<(Value, Value)> {
+        let (right, left) = self.pair(&[arguments[1], arguments[0]], selection)?;
+        Ok((left, right))
+    }
+
+    /// The session's; compiling a node that needs it sets it.
+    fn zone(&self) -> Zone {
+        self.program.zone.unwrap_or(Zone::Fixed(0))
     }
 
     fn where_valid(&self, value: &Value, selection: &Selection) -> Selection {
@@ -387,6 +514,92 @@ impl<'a> Evaluation<'a> {
         Ok(self.made_of(array, &[left, right]))
     }
 
+    /// A number with its sign changed or dropped.
+    fn signed(
+        &mut self,
+        arguments: &[NodeId],
+        of: Type,
+        selection: &Selection,
+        operation: &'static str,
+        sign: Sign,
+    ) -> Result<Value> {
+        let value = self.value(arguments[0], selection)?;
+        let changes = |negative: bool| sign == Sign::Other || negative;
+        macro_rules! integers {
+            ($arrow:ty) => {
+                convert::<$arrow, $arrow>(&value, |number| match number.overflowing_neg() {
+                    _ if !changes(number < 0) => Ok(number),
+                    (negated, false) => Ok(negated),
+                    (wrapped, true) => Err((wrapped, Failure::Overflow)),
+                })
+            };
+        }
+        let converted = match of {
+            Type::Int => integers!(Int32Type),
+            Type::Bigint => integers!(Int64Type),
+            _ => convert::<Float64Type, Float64Type>(&value, |number| {
+                Ok(if changes(number.is_sign_negative()) { -number } else { number })
+            }),
+        };
+        let array = if self.program.ansi {
+            self.without_failure(converted, selection, operation, of)?
+        } else {
+            converted.array
+        };
+        Ok(self.made_of(array, &[&value]))
+    }
+
+    fn cast(&self, value: &Value, from: Type, to: Type, selection: &Selection) -> Result<ArrayRef> {
+        let (zone, ansi) = (self.zone(), self.program.ansi);
+        let narrowed = match (from, to) {
+            (Type::Bigint, Type::Int) => convert::<Int64Type, Int32Type>(value, cast::bigint_to_int),
+            (Type::Double, Type::Int) => convert::<Float64Type, Int32Type>(value, cast::double_to_int),
+            (Type::Double, Type::Bigint) => convert::<Float64Type, Int64Type>(value, cast::double_to_bigint),
+            (Type::Date, Type::Timestamp) => {
+                let times = convert::<Date32Type, TimestampMicrosecondType>(value, |day| {
+                    zone.midnight(day).map_err(|failure| (0, failure))
+                });
+                return Ok(types::in_utc(&self.without_failure(times, selection, "CAST", to)?));
+            }
+            (Type::Timestamp, Type::Date) => {
+                let days = convert::<TimestampMicrosecondType, Date32Type>(value, |time| {
+                    let local = zone.local(time).map_err(|failure| (0, failure))?;
+                    Ok(local.div_euclid(DAY_US) as i32)
+                });
+                return self.without_failure(days, selection, "CAST", to);
+            }
+            (Type::String, _) => {
+                let texts = value.array().as_string::<i32>();
+                let read = match to {
+                    Type::Boolean => read_booleans(texts),
+                    Type::Int => read_numbers::<Int32Type>(texts, |text| cast::text_to_int(text, ansi)),
+                    _ => read_numbers::<Int64Type>(texts, |text| cast::text_to_bigint(text, ansi)),
+                };
+                return match self.failure(&read, selection).filter(|_| ansi) {
+                    Some((row, _)) => Err(Error::Malformed {
+                        check: self.check.to_owned(),
+                        text: texts.value(row).to_owned(),
+                        of: to.as_str_name(),
+                    }),
+                    None => nulled(read),
+                };
+            }
+            _ => return Ok(compute::cast(value.array(), &types::arrow_type(to))?),
+        };
+        if ansi { self.without_failure(narrowed, selection, "CAST", to) } else { Ok(narrowed.array) }
+    }
+
+    /// The result, with nulls where a row failed, unless that is an error.
+    fn or_null(
+        &self,
+        combined: Combined,
+        selection: &Selection,
+        operation: &'static str,
+        of: Type,
+    ) -> Result<ArrayRef> {
+        if self.program.ansi { self.without_failure(combined, selection, operation, of) } else { nulled(combined) }
+    }
+
     /// The result, unless a row that counts failed.
     fn without_failure(
         &self,
@@ -395,28 +608,46 @@ impl<'a> Evaluation<'a> {
         operation: &'static str,
         of: Type,
     ) -> Result<ArrayRef> {
+        let check = || self.check.to_owned();
+        match self.failure(&combined, selection) {
+            None => Ok(combined.array),
+            Some((_, Failure::DivideByZero)) => Err(Error::DivideByZero { check: check(), operation }),
+            Some((_, Failure::UnknownYear)) => {
+                Err(Error::TimeZoneRange { check: check(), time_zone: self.time_zone.to_owned() })
+            }
+            Some((_, Failure::Overflow | Failure::Malformed)) => {
+                Err(Error::Overflow { check: check(), operation, of: of.as_str_name() })
+            }
+        }
+    }
+
+    /// The first failure in a row that counts.
+    fn failure(&self, combined: &Combined, selection: &Selection) -> Option<(usize, Failure)> {
         let constant = combined.array.len() != self.rows;
         let counts = |row: usize| match selection {
             Some(selection) if constant => selection.has_true(),
             Some(selection) => selection.value(row),
             None => self.rows > 0,
         };
-        let check = || self.check.to_owned();
-        match combined.failures.into_iter().find(|&(row, _)| counts(row)) {
-            None => Ok(combined.array),
-            Some((_, Failure::Overflow)) => Err(Error::Overflow { check: check(), operation, of: of.as_str_name() }),
-            Some((_, Failure::UnknownYear)) => {
-                Err(Error::TimeZoneRange { check: check(), time_zone: self.time_zone.to_owned() })
-            }
-        }
+        combined.failures.iter().copied().find(|&(row, _)| counts(row))
     }
+}
+
+/// What becomes of a number's sign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sign {
+    Other,
+    Positive,
 }
 
 /// An operation's results, and where it failed.
 struct Combined {
     array: ArrayRef,
-    failures: Vec<(usize, Failure)>,
+    failures: Failures,
 }
+
+/// Rows, and why they failed.
+type Failures = Vec<(usize, Failure)>;
 
 fn combine<L, R, O, F>(left: &Value, right: &Value, operation: F) -> Combined
 where
@@ -443,6 +674,82 @@ where
         })
         .collect();
     Combined { array: Arc::new(PrimitiveArray::<O>::new(values.into(), nulls)), failures }
+}
+
+/// The same of one side.
+fn convert<I, O>(value: &Value, operation: impl Fn(I::Native) -> Result<O::Native, (O::Native, Failure)>) -> Combined
+where
+    I: ArrowPrimitiveType,
+    O: ArrowPrimitiveType,
+{
+    let numbers = value.array().as_primitive::<I>();
+    let mut failures = Vec::new();
+    let values: Vec<O::Native> = numbers
+        .values()
+        .iter()
+        .enumerate()
+        .map(|(row, &number)| {
+            operation(number).unwrap_or_else(|(value, failure)| {
+                if numbers.is_valid(row) {
+                    failures.push((row, failure));
+                }
+                value
+            })
+        })
+        .collect();
+    Combined { array: Arc::new(PrimitiveArray::<O>::new(values.into(), numbers.nulls().cloned())), failures }
+}
+
+/// What texts say, one by one.
+fn read<T: Default>(texts: &StringArray, read: impl Fn(&str) -> Result<T, (T, Failure)>) -> (Vec<T>, Failures) {
+    let mut failures = Vec::new();
+    let values = texts.iter().enumerate().map(|(row, text)| match text.map(&read) {
+        None => T::default(),
+        Some(Ok(value)) => value,
+        Some(Err((value, failure))) => {
+            failures.push((row, failure));
+            value
+        }
+    });
+    (values.collect(), failures)
+}
+
+fn read_numbers<T: ArrowPrimitiveType>(
+    texts: &StringArray,
+    number: impl Fn(&str) -> Result<T::Native, (T::Native, Failure)>,
+) -> Combined {
+    let (values, failures) = read(texts, number);
+    Combined { array: Arc::new(PrimitiveArray::<T>::new(values.into(), texts.nulls().cloned())), failures }
+}
+
+fn read_booleans(texts: &StringArray) -> Combined {
+    let (values, failures) = read(texts, cast::text_to_boolean);
+    Combined { array: Arc::new(BooleanArray::new(values.into(), texts.nulls().cloned())), failures }
+}
+
+/// The results, with nulls where the operation failed.
+fn nulled(combined: Combined) -> Result<ArrayRef> {
+    let Combined { array, failures } = combined;
+    if failures.is_empty() {
+        return Ok(array);
+    }
+    let mut failed = Mask::new(array.len());
+    failures.iter().for_each(|&(row, _)| failed.set(row));
+    let nulls = NullBuffer::union(array.nulls(), Some(&NullBuffer::new(!&failed.finish())));
+    Ok(make_array(array.to_data().into_builder().nulls(nulls).build()?))
+}
+
+/// Characters of a text, counted from 1, or from the end if `first` is negative, as SQL has it.
+fn substring(text: &str, first: i32, count: i32) -> &str {
+    let start = match first {
+        1.. => i64::from(first) - 1,
+        0 => 0,
+        _ => text.chars().count() as i64 + i64::from(first),
+    };
+    let end = (start + i64::from(count)).clamp(0, i32::MAX.into()) as usize;
+    let start = start.max(0) as usize;
+    let at = |character: usize| text.char_indices().nth(character).map_or(text.len(), |(at, _)| at);
+    if end <= start { "" } else { &text[at(start)..at(end)] }
 }
 
 fn common_length(left: usize, left_constant: bool, right: usize, right_constant: bool) -> usize {

@@ -4,6 +4,7 @@
 //! `AND` after a false left one, a branch not taken, an argument after a null. A column kernel computes all rows, so whatever can
 //! fail is evaluated under a *selection*, the rows Spark would look at, and a failure outside of it is ignored.
 
+mod cast;
 mod compile;
 mod evaluate;
 mod pattern;
@@ -11,3 +12,16 @@ mod zone;
 
 pub(crate) use compile::{NodeId, Program};
 pub(crate) use evaluate::{Evaluation, is_false, is_true};
+
+/// Why an operation has no value in a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Failure {
+    /// The value is outside of its type's range.
+    Overflow,
+    /// It lies in years for which the time zone's rules are not compiled in.
+    UnknownYear,
+    /// Something is divided by zero.
+    DivideByZero,
+    /// A text is no value of the type it is cast to.
+    Malformed,
+}

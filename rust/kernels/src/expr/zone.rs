@@ -1,12 +1,14 @@
-//! A timestamp plus an interval, in the session's time zone.
+//! Timestamps on the calendar and the clocks of the session's time zone.
 //!
 //! Spark adds an interval's whole days on the calendar of the session's time zone and the rest on the clock: over a change to or
 //! from daylight saving time, a day is not 24 hours. In zones without such changes it is plain addition.
 
-use chrono::{DateTime, Datelike, MappedLocalTime, Offset, TimeDelta, TimeZone};
+use chrono::{DateTime, Datelike, FixedOffset, MappedLocalTime, NaiveDateTime, Offset, TimeDelta, TimeZone};
 use chrono_tz::Tz;
 
-const DAY_US: i64 = 86_400_000_000;
+use super::Failure;
+
+pub(super) const DAY_US: i64 = 86_400_000_000;
 
 /// The years for which the zone's rules are compiled in.
 const KNOWN_YEARS: std::ops::RangeInclusive<i32> = 1900..=2099;
@@ -14,33 +16,25 @@ const KNOWN_YEARS: std::ops::RangeInclusive<i32> = 1900..=2099;
 /// A session's time zone, as far as addition cares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Zone {
-    /// Every day has 24 hours.
-    Fixed,
+    /// Every day has 24 hours; so many microseconds ahead of UTC.
+    Fixed(i64),
     Region(Tz),
-}
-
-/// Why a sum has no value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Failure {
-    /// It is more than 64 bits of microseconds from 1970.
-    Overflow,
-    /// It lies outside of [`KNOWN_YEARS`].
-    UnknownYear,
 }
 
 impl Zone {
     /// Understands what Spark's session may be set to: offsets (`Z`, `+02:00`, `UTC+2`) and regions (`Europe/Berlin`).
     pub(crate) fn parse(name: &str) -> Result<Self, String> {
-        let offset = ["UTC", "GMT", "UT", "Z"].iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name);
-        let is_offset = offset.is_empty()
-            || offset.strip_prefix(['+', '-']).is_some_and(|offset| {
-                !offset.is_empty() && offset.bytes().all(|byte| byte.is_ascii_digit() || byte == b':')
-            });
-        if is_offset && !name.is_empty() {
-            return Ok(Self::Fixed);
+        let named = ["UTC", "GMT", "UT", "Z"].iter().find_map(|prefix| name.strip_prefix(prefix));
+        match named.unwrap_or(name) {
+            "" if named.is_some() => return Ok(Self::Fixed(0)),
+            offset => {
+                if let Some(ahead) = offset_us(offset) {
+                    return Ok(Self::Fixed(ahead));
+                }
+            }
         }
         match name.parse::<Tz>() {
-            Ok(Tz::UTC | Tz::Etc__UTC) => Ok(Self::Fixed),
+            Ok(Tz::UTC | Tz::Etc__UTC) => Ok(Self::Fixed(0)),
             Ok(zone) => Ok(Self::Region(zone)),
             Err(_) => Err(format!("time zone '{name}' is not known; set spark.sql.session.timeZone=UTC")),
         }
@@ -56,12 +50,80 @@ impl Zone {
             _ => time_us.checked_add(interval_us).ok_or(Failure::Overflow),
         }
     }
+
+    /// What the zone's clocks show, in microseconds since they showed the beginning of 1970.
+    pub(crate) fn local(self, time_us: i64) -> Result<i64, Failure> {
+        let ahead = match self {
+            Self::Fixed(ahead) => ahead,
+            Self::Region(zone) => {
+                let utc = known(DateTime::from_timestamp_micros(time_us).map(|time| time.naive_utc()))?;
+                ahead_us(zone.offset_from_utc_datetime(&utc).fix())
+            }
+        };
+        time_us.checked_add(ahead).ok_or(Failure::Overflow)
+    }
+
+    /// How far the zone's clocks went from one time to another, in microseconds.
+    pub(crate) fn between(self, end_us: i64, start_us: i64) -> Result<i64, Failure> {
+        let (end, start) = match self {
+            Self::Fixed(_) => (end_us, start_us),
+            Self::Region(_) => (self.local(end_us)?, self.local(start_us)?),
+        };
+        end.checked_sub(start).ok_or(Failure::Overflow)
+    }
+
+    /// The first moment of a day, which is given in days since 1970.
+    pub(crate) fn midnight(self, day: i32) -> Result<i64, Failure> {
+        let local = i64::from(day) * DAY_US;
+        match self {
+            Self::Fixed(ahead) => local.checked_sub(ahead).ok_or(Failure::Overflow),
+            Self::Region(zone) => {
+                let local = known(DateTime::from_timestamp_micros(local).map(|time| time.naive_utc()))?;
+                let offset = match zone.offset_from_local_datetime(&local) {
+                    MappedLocalTime::Single(first) | MappedLocalTime::Ambiguous(first, _) => first.fix(),
+                    // A day that begins later: as far after the change as midnight would have been.
+                    MappedLocalTime::None => zone.offset_from_utc_datetime(&(local - TimeDelta::days(1))).fix(),
+                };
+                Ok((local - offset).and_utc().timestamp_micros())
+            }
+        }
+    }
+}
+
+/// How far an offset such as `+02`, `+02:00` or `-0330` is ahead of UTC.
+fn offset_us(offset: &str) -> Option<i64> {
+    let (sign, digits) = match offset.as_bytes().first()? {
+        b'+' => (1, &offset[1..]),
+        b'-' => (-1, &offset[1..]),
+        _ => return None,
+    };
+    let parts: Vec<&str> = match (digits.contains(':'), digits.len()) {
+        (false, 4 | 6) if digits.is_ascii() => (0..digits.len()).step_by(2).map(|at| &digits[at..at + 2]).collect(),
+        _ => digits.split(':').collect(),
+    };
+    let number = |part: &&str| match part.len() {
+        1 | 2 if part.bytes().all(|byte| byte.is_ascii_digit()) => part.parse::<i64>().ok(),
+        _ => None,
+    };
+    let numbers = parts.iter().map(number).collect::<Option<Vec<_>>>()?;
+    let seconds = match numbers[..] {
+        [hours] => hours * 3600,
+        [hours, minutes] => hours * 3600 + minutes * 60,
+        [hours, minutes, seconds] => hours * 3600 + minutes * 60 + seconds,
+        _ => return None,
+    };
+    Some(sign * seconds * 1_000_000)
+}
+
+fn ahead_us(offset: FixedOffset) -> i64 {
+    i64::from(offset.local_minus_utc()) * 1_000_000
+}
+
+fn known(time: Option<NaiveDateTime>) -> Result<NaiveDateTime, Failure> {
+    time.filter(|time| KNOWN_YEARS.contains(&time.year())).ok_or(Failure::UnknownYear)
 }
 
 fn add_days(zone: Tz, time_us: i64, days: i64) -> Result<i64, Failure> {
-    let known = |time: Option<chrono::NaiveDateTime>| {
-        time.filter(|time| KNOWN_YEARS.contains(&time.year())).ok_or(Failure::UnknownYear)
-    };
     let utc = known(DateTime::from_timestamp_micros(time_us).map(|time| time.naive_utc()))?;
     let offset = zone.offset_from_utc_datetime(&utc).fix();
     let days = TimeDelta::try_days(days).ok_or(Failure::UnknownYear)?;
@@ -89,17 +151,26 @@ mod tests {
 
     #[test]
     fn zones_without_daylight_saving_add_plainly_and_mind_overflow() {
-        for name in ["UTC", "Z", "GMT", "+02:00", "UTC+2", "GMT-03:30", "Etc/UTC"] {
-            assert_eq!(Zone::parse(name), Ok(Zone::Fixed), "{name}");
+        for (name, minutes) in [
+            ("UTC", 0),
+            ("Z", 0),
+            ("GMT", 0),
+            ("Etc/UTC", 0),
+            ("+02:00", 120),
+            ("UTC+2", 120),
+            ("GMT-03:30", -210),
+            ("+0530", 330),
+        ] {
+            assert_eq!(Zone::parse(name), Ok(Zone::Fixed(minutes * 60_000_000)), "{name}");
         }
-        assert_eq!(Zone::Fixed.add(i64::MAX - 1, 1), Ok(i64::MAX));
-        assert_eq!(Zone::Fixed.add(i64::MAX, 1), Err(Failure::Overflow));
-        assert_eq!(Zone::Fixed.add(i64::MIN, -1), Err(Failure::Overflow));
+        assert_eq!(Zone::Fixed(0).add(i64::MAX - 1, 1), Ok(i64::MAX));
+        assert_eq!(Zone::Fixed(0).add(i64::MAX, 1), Err(Failure::Overflow));
+        assert_eq!(Zone::Fixed(0).add(i64::MIN, -1), Err(Failure::Overflow));
     }
 
     #[test]
     fn an_unknown_zone_is_refused_by_name() {
-        for name in ["", "Mars/Olympus", "UTC+"] {
+        for name in ["", "Mars/Olympus", "UTC+", "+2:x", "+12345"] {
             assert!(Zone::parse(name).unwrap_err().contains(&format!("'{name}'")));
         }
     }
@@ -120,6 +191,19 @@ mod tests {
         assert_eq!(berlin.add(at("2026-03-28T02:30:00+01:00"), DAY_US), Ok(at("2026-03-29T03:30:00+02:00")));
         assert_eq!(berlin.add(at("2026-10-24T02:30:00+02:00"), DAY_US), Ok(at("2026-10-25T02:30:00+02:00")));
         assert_eq!(berlin.add(at("2026-10-26T02:30:00+01:00"), -DAY_US), Ok(at("2026-10-25T02:30:00+01:00")));
+    }
+
+    #[test]
+    fn a_day_begins_when_the_clocks_say_so() {
+        let berlin = Zone::parse("Europe/Berlin").unwrap();
+        assert_eq!(berlin.local(at("2026-07-01T00:30:00+02:00")), Ok(at("2026-07-01T00:30:00Z")));
+        assert_eq!(berlin.midnight((at("2026-07-01T00:00:00Z") / DAY_US) as i32), Ok(at("2026-07-01T00:00:00+02:00")));
+        // Clocks went from 0:00 to 1:00 that day.
+        let beirut = Zone::parse("Asia/Beirut").unwrap();
+        assert_eq!(beirut.midnight((at("2021-03-28T00:00:00Z") / DAY_US) as i32), Ok(at("2021-03-28T01:00:00+03:00")));
+        let india = Zone::parse("+05:30").unwrap();
+        assert_eq!(india.local(0), Ok(19_800_000_000));
+        assert_eq!(india.midnight(0), Ok(-19_800_000_000));
     }
 
     #[test]

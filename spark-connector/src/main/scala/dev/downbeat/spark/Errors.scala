@@ -40,6 +40,8 @@ private[spark] object Errors {
       s"configuration of $checkpoint, or begin anew with a fresh checkpoint and lake")
   )
 
+  def schemaChanged(detail: String): Throwable = running("DOWNBEAT_SCHEMA_CHANGED", "detail" -> detail)
+
   def dataLoss(loss: String): Throwable =
     running("DOWNBEAT_DATA_LOSS", "detail" -> s"$loss; set failOnDataLoss=false to go on with what there is")
 

@@ -63,24 +63,48 @@ private[spark] final class ExpressionTranslator(clean: Seq[Attribute]) {
         call(part, Function.SUBTRACT, left, right)
       case Multiply(left, right, context) if number(part) && plain(context) =>
         call(part, Function.MULTIPLY, left, right)
+      case Divide(left, right, context) if part.dataType == DoubleType && plain(context) =>
+        call(part, Function.DIVIDE, left, right)
+      case Remainder(left, right, context) if number(part) && plain(context) =>
+        call(part, Function.REMAINDER, left, right)
+      case UnaryMinus(child, _) if number(part)                => call(part, Function.NEGATE, child)
+      case UnaryPositive(child)                                => expr(child)
+      case Abs(child, _) if number(part)                       => call(part, Function.ABS, child)
+      case Least(values)                                       => call(part, Function.LEAST, values: _*)
+      case Greatest(values)                                    => call(part, Function.GREATEST, values: _*)
+      case IsNaN(child) if child.dataType == DoubleType        => call(part, Function.IS_NAN, child)
+      case DateAdd(date, days) if days.dataType == IntegerType => call(part, Function.DATE_ADD, date, days)
+      case DateSub(date, days) if days.dataType == IntegerType => call(part, Function.DATE_SUBTRACT, date, days)
+      case DateDiff(end, start)                                => call(part, Function.DATE_DIFF, end, start)
+      case SubtractDates(end, start, false)                    => call(part, Function.DATES_BETWEEN, end, start)
+      case SubtractTimestamps(end, start, false, _) if Seq(end, start).forall(_.dataType == TimestampType) =>
+        call(part, Function.TIMESTAMPS_BETWEEN, end, start)
       case TimestampAddInterval(time, interval, _) if time.dataType == TimestampType =>
         call(part, Function.TIMESTAMP_ADD, time, interval)
       case Coalesce(children)     => call(part, Function.COALESCE, children: _*)
       case If(condition, yes, no) => call(part, Function.IF, condition, yes, no)
       case CaseWhen(branches, otherwise) =>
         call(part, Function.CASE_WHEN, branches.flatMap { case (when, value) => Seq(when, value) } ++ otherwise: _*)
-      case Like(text, pattern: Literal, '\\')                      => call(part, Function.LIKE, text, pattern)
-      case RLike(text, pattern: Literal)                           => call(part, Function.RLIKE, text, pattern)
-      case Length(text) if text.dataType == StringType             => call(part, Function.LENGTH, text)
-      case Lower(text)                                             => call(part, Function.LOWER, text)
-      case Upper(text)                                             => call(part, Function.UPPER, text)
-      case StringTrim(text, None)                                  => call(part, Function.TRIM, text)
+      case Like(text, pattern: Literal, '\\')          => call(part, Function.LIKE, text, pattern)
+      case RLike(text, pattern: Literal)               => call(part, Function.RLIKE, text, pattern)
+      case Length(text) if text.dataType == StringType => call(part, Function.LENGTH, text)
+      case Lower(text)                                 => call(part, Function.LOWER, text)
+      case Upper(text)                                 => call(part, Function.UPPER, text)
+      case StringTrim(text, None)                      => call(part, Function.TRIM, text)
+      case StringTrimLeft(text, None)                  => call(part, Function.TRIM_LEFT, text)
+      case StringTrimRight(text, None)                 => call(part, Function.TRIM_RIGHT, text)
+      case Substring(text, from, length) if text.dataType == StringType =>
+        call(part, Function.SUBSTRING, text, from, length)
+      case Concat(texts) if part.dataType == StringType            => call(part, Function.CONCAT, texts: _*)
       case StartsWith(text, prefix) if text.dataType == StringType => call(part, Function.STARTS_WITH, text, prefix)
       case EndsWith(text, suffix) if text.dataType == StringType   => call(part, Function.ENDS_WITH, text, suffix)
       case Contains(text, inner) if text.dataType == StringType    => call(part, Function.CONTAINS, text, inner)
       case Cast(child, to, _, _) if child.dataType == to           => expr(child)
-      case Cast(child, to, _, _) if ExpressionTranslator.widens(child.dataType, to) => call(part, Function.CAST, child)
-      case other                                                                    => refuse(other)
+      // Inside of their precision, intervals are the same microseconds.
+      case Cast(child, _: DayTimeIntervalType, _, _) if child.dataType.isInstanceOf[DayTimeIntervalType] => expr(child)
+      case Cast(child, to, _, mode) if mode != EvalMode.TRY && ExpressionTranslator.casts(child.dataType, to) =>
+        call(part, Function.CAST, child)
+      case other => refuse(other)
     }
 
     expr(expression)
@@ -92,9 +116,11 @@ private[spark] final class ExpressionTranslator(clean: Seq[Attribute]) {
 
 private[functions] object ExpressionTranslator {
   private val supported =
-    "comparisons, AND, OR, NOT, IN, BETWEEN, IS NULL, +, -, *, COALESCE, IF, CASE, LIKE and RLIKE with a " +
-      "constant pattern, length, lower, upper, trim, startswith, endswith, contains, widening casts, and timestamps plus or " +
-      "minus day-time intervals"
+    "comparisons, AND, OR, NOT, IN, BETWEEN, IS NULL, +, -, *, %, / of doubles, abs, least, greatest, isnan, COALESCE, IF, " +
+      "CASE, LIKE and RLIKE with a constant pattern, length, lower, upper, trim, ltrim, rtrim, substring, concat, startswith, " +
+      "endswith, contains, casts between boolean, int, bigint and double, from text to boolean, int and bigint and back, " +
+      "between date and timestamp, dates plus or minus days, timestamps plus or minus day-time intervals, and what lies " +
+      "between two dates or timestamps"
 
   /** A constant, if the kernels have its type. */
   def literal(value: Literal): Option[proto.Literal] = typeOf(value.dataType).flatMap { of =>
@@ -119,8 +145,14 @@ private[functions] object ExpressionTranslator {
     case other                                  => Option(NativeCleanser.typeOf(other))
   }
 
-  private def widens(from: DataType, to: DataType): Boolean = (from, to) match {
-    case (IntegerType, LongType | DoubleType) | (LongType, DoubleType) => true
-    case _                                                             => false
+  private def casts(from: DataType, to: DataType): Boolean = {
+    val numbers = Seq(BooleanType, IntegerType, LongType, DoubleType)
+    val exact = numbers.init
+    (from, to) match {
+      case (DateType, TimestampType) | (TimestampType, DateType) => true
+      case (from, StringType)                                    => exact.contains(from)
+      case (StringType, to)                                      => exact.contains(to)
+      case _                                                     => numbers.contains(from) && numbers.contains(to)
+    }
   }
 }

@@ -91,7 +91,7 @@ private[source] final class FlightMicroBatchStream(
     latest = Some(server.offset(held.map { case (partition, rows) => partition -> rows.latest }))
     val reachable = held.map { case (partition, rows) =>
       val (next, end) = (start.next(partition), availableNow.map(_(partition)).getOrElse(rows.latest))
-      if (next > rows.latest) {
+      if (next > rows.latest && rows.ended) {
         server.lost(
           s"The checkpoint goes on at row $next of ${server.options.stream} partition $partition, which the server has only " +
             s"to row ${rows.latest}"

@@ -95,7 +95,8 @@ private final class FlightReader(plan: ReadPlan, slice: Slice) extends BatchRead
 
 /** Hands batches to Spark, each until the next one is taken. */
 private[source] abstract class BatchReader(schema: StructType) extends PartitionReader[ColumnarBatch] {
-  private var batch: Option[(NativeBatch, ColumnarBatch)] = None
+  private var batch: Option[NativeBatch] = None
+  private var columns: ColumnarBatch = _
 
   protected def read(): Option[NativeBatch]
 
@@ -103,11 +104,12 @@ private[source] abstract class BatchReader(schema: StructType) extends Partition
 
   override def next(): Boolean = {
     closeBatch()
-    batch = read().map(native => (native, native.columns(schema)))
+    batch = read()
+    batch.foreach(native => columns = native.columns(schema))
     batch.isDefined
   }
 
-  override def get(): ColumnarBatch = batch.get._2
+  override def get(): ColumnarBatch = columns
 
   override def close(): Unit = {
     closeBatch()
@@ -115,14 +117,14 @@ private[source] abstract class BatchReader(schema: StructType) extends Partition
   }
 
   private def closeBatch(): Unit = {
-    batch.foreach(_._1.close())
+    batch.foreach(_.close())
     batch = None
   }
 }
 
 private[source] final case class FlightMetric(name: String, value: Long) extends CustomTaskMetric
 
-/** Arrow bytes that came from the server, after decoding. */
+/** Arrow bytes that came from the server, decoded, in batches of which rows were handed on. */
 final class NativeBytes extends CustomSumMetric {
   override def name(): String = NativeBytes.Name
   override def description(): String = "Arrow bytes read"

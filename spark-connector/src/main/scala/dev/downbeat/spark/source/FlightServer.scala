@@ -7,15 +7,19 @@ import scala.jdk.CollectionConverters._
 
 import org.apache.spark.internal.Logging
 import org.apache.spark.sql.SparkSession
-import org.apache.spark.sql.types.{BooleanType, StructField, StructType}
+import org.apache.spark.sql.types.{BooleanType, DataType, StructField, StructType}
 
 import dev.downbeat.spark.{Errors, Words}
 import dev.downbeat.spark.functions.{NativeFunction, ResolvedContract}
 import dev.downbeat.spark.jni.NativeFlight
 import dev.downbeat.spark.proto.flight.{OffsetsRequest, PartitionOffsets, ReadRange}
 
-/** Which rows of a partition can be read: `[earliest, latest)`. */
-private[source] final case class Held(earliest: Long, latest: Long)
+/** Which rows of a partition can be read: `[earliest, latest)`; if it has not `ended`, more will follow. */
+private[source] final case class Held(earliest: Long, latest: Long, ended: Boolean) {
+
+  /** Whether a row that was there once is not here, and will not be: a replica may be a little behind the others. */
+  def lacks(from: Long, until: Long): Boolean = from < until && (from < earliest || (ended && until > latest))
+}
 
 /** One stream of the world that was served when the connection was made; a server that has changed its world since is
   * refused by each call.
@@ -36,6 +40,17 @@ private[source] final class FlightServer(val options: FlightOptions) extends Log
 
   private lazy val contract: Option[ResolvedContract] =
     options.contract.map(ResolvedContract(SparkSession.active, NativeFunction.Cleanse, _, stream))
+
+  /** Refuses a contract that makes something else by now than a query was planned with, as an edited file may. */
+  def checkCleansed(planned: DataType): Unit = {
+    val made = contract.map(_.result.catalogString)
+    if (!made.contains(planned.catalogString)) {
+      throw Errors.schemaChanged(
+        s"the contract ${options.contract.getOrElse("")} was planned as ${planned.catalogString}, now it makes " +
+          s"${made.getOrElse("nothing")}; load the frame again"
+      )
+    }
+  }
 
   /** The columns to read. */
   def schema(): StructType = {
@@ -174,9 +189,10 @@ private[source] final class FlightServer(val options: FlightOptions) extends Log
     check(end, rows)
     val slices = rows.toSeq.flatMap { case (partition, held) =>
       val (from, until) = (start.next(partition), end.next(partition))
-      val incomplete = from < until && (from < held.earliest || until > held.latest)
+      val incomplete = held.lacks(from, until)
       if (incomplete) lost(s"Rows $from to $until of $streamName partition $partition are wanted, ${rowsHeld(held)}")
-      val slice = Slice(world, partition, math.max(from, held.earliest), math.min(until, held.latest), incomplete)
+      val reachable = if (held.ended) math.min(until, held.latest) else until
+      val slice = Slice(world, partition, math.max(from, held.earliest), reachable, incomplete)
       Option.when(slice.from < slice.until)(slice)
     }
     val split = Slice.split(slices, options.minPartitions, options.maxRecordsPerPartition)
@@ -220,7 +236,7 @@ private[source] object FlightServer {
   /** What is held of each partition of a stream now. */
   def held(options: FlightOptions, world: String): SortedMap[Int, Held] = SortedMap.from(
     offsets(options, world)(identity)
-      .map(partition => partition.getPartition -> Held(partition.getEarliest, partition.getLatest))
+      .map(partition => partition.getPartition -> Held(partition.getEarliest, partition.getLatest, partition.getEnded))
   )
 
   private def offsets(options: FlightOptions, world: String)(

@@ -1,6 +1,13 @@
 package dev.downbeat.spark.source
 
-import org.apache.spark.sql.catalyst.expressions.{Attribute, Expression, Literal, PlanExpression, PredicateHelper}
+import org.apache.spark.sql.catalyst.expressions.{
+  Attribute,
+  Expression,
+  Literal,
+  PlanExpression,
+  PredicateHelper,
+  Unevaluable
+}
 
 /** Which partitions can hold rows that a query wants. */
 private[source] object PartitionFilter extends PredicateHelper {
@@ -14,7 +21,11 @@ private[source] object PartitionFilter extends PredicateHelper {
   def split(conditions: Seq[Expression]): (Seq[Expression], Seq[Expression]) =
     conditions.flatMap(splitConjunctivePredicates).partition { part =>
       part.deterministic && part.references.nonEmpty && part.references.forall(_.name == Column) &&
-      !part.exists(_.isInstanceOf[PlanExpression[_]])
+      !part.exists {
+        case _: Attribute                          => false
+        case _: PlanExpression[_] | _: Unevaluable => true
+        case _                                     => false
+      }
     }
 
   /** Whether all filters are true of a partition. */

@@ -1,6 +1,6 @@
 package dev.downbeat.spark.source
 
-import org.apache.spark.sql.catalyst.expressions.{And, AttributeSet, Expression}
+import org.apache.spark.sql.catalyst.expressions.{And, AttributeMap, AttributeReference, AttributeSet, Expression}
 import org.apache.spark.sql.catalyst.rules.Rule
 import org.apache.spark.sql.execution.{ColumnarRule, FilterExec, ProjectExec, SparkPlan}
 import org.apache.spark.sql.execution.datasources.v2.MicroBatchScanExec
@@ -39,7 +39,10 @@ private[spark] object PruneStream extends ColumnarRule {
       conditions: Seq[Expression],
       used: AttributeSet
   ): Option[SparkPlan] = {
-    val (onPartition, others) = PartitionFilter.split(conditions)
+    // A query may write a name in another case than the stream does.
+    val columns = AttributeMap(scan.output.map(column => column -> column))
+    val named = conditions.map(_.transform { case column: AttributeReference => columns.getOrElse(column, column) })
+    val (onPartition, others) = PartitionFilter.split(named)
     val (native, left) = NativeFilter.split(others)
     val wanted = AttributeSet.fromAttributeSets(used +: left.map(_.references))
     if (onPartition.isEmpty && native.isEmpty && scan.output.forall(wanted.contains)) return None

@@ -87,7 +87,10 @@ private[source] object ReadPlan {
   /** What has to be read for `schema`, of rows that pass `filter`. */
   def apply(server: FlightServer, schema: StructType, filter: Option[NativeContract]): ReadPlan = {
     val options = server.options
-    val cleanse = server.cleansing.filter(_ => schema.fieldNames.contains(FlightOptions.Cleansed))
+    val cleanse = schema.find(_.name == FlightOptions.Cleansed).flatMap { planned =>
+      server.checkCleansed(planned.dataType)
+      server.cleansing
+    }
     val used = schema.fieldNames.toSeq ++ filter.toSeq.flatMap(_.columns) ++ cleanse.toSeq.flatMap(_.columns)
     val dedupe = options.dedupe.filter(_ => used.contains(FlightOptions.Duplicate))
     val names = used.distinct.filterNot(options.added.contains)

@@ -1,6 +1,7 @@
 package dev.downbeat.spark.source
 
 import java.lang.{Long => JavaLong}
+import java.util.concurrent.TimeUnit
 
 import scala.jdk.CollectionConverters._
 
@@ -26,8 +27,13 @@ private final class RealTimeReader(plan: ReadPlan, slice: Slice) extends Support
 
   override def next(): Boolean = advance(() => rows.next())
 
-  override def nextWithTimeout(startMs: JavaLong, timeoutMs: JavaLong): RecordStatus =
-    RecordStatus.newStatusWithoutArrivalTime(advance(() => rows.nextWithin(timeoutMs)))
+  override def nextWithTimeout(startMs: JavaLong, timeoutMs: JavaLong): RecordStatus = {
+    val begun = System.nanoTime()
+    val found = advance(() => rows.nextWithin(timeoutMs))
+    // A log that has ended says so at once, and Spark would end its batch and begin the next without pause.
+    if (!found) TimeUnit.NANOSECONDS.sleep(begun + TimeUnit.MILLISECONDS.toNanos(timeoutMs) - System.nanoTime())
+    RecordStatus.newStatusWithoutArrivalTime(found)
+  }
 
   override def get(): InternalRow = row
 

@@ -66,6 +66,9 @@ private[source] final class SliceRows(plan: ReadPlan, slice: Slice) extends Auto
   /** The row after those handed on. */
   private var position = slice.from
 
+  /** How many rows expired before they were read. */
+  private var expired = 0L
+
   /** How often rows were found missing: always for being out of the range held. */
   private var losses = if (slice.incomplete) 1L else 0L
 
@@ -80,7 +83,7 @@ private[source] final class SliceRows(plan: ReadPlan, slice: Slice) extends Auto
 
   def metrics: Array[CustomTaskMetric] =
     rows.metrics ++ Array(
-      FlightMetric(LogRows.Name, position - slice.from),
+      FlightMetric(LogRows.Name, position - slice.from - expired),
       FlightMetric(DataLoss.Name, losses),
       FlightMetric(OffsetOutOfRange.Name, losses)
     )
@@ -92,30 +95,31 @@ private[source] final class SliceRows(plan: ReadPlan, slice: Slice) extends Auto
     val taken =
       try Right(take(rows))
       catch {
-        case expired: DownbeatException if !options.failOnDataLoss && expired.getCondition == "DOWNBEAT_OUT_OF_RANGE" =>
-          Left(expired)
+        case gone: DownbeatException if !options.failOnDataLoss && gone.getCondition == "DOWNBEAT_OUT_OF_RANGE" =>
+          Left(gone)
       }
     taken match {
       case Right(batch) =>
         // Rows that a filter drops behind the last one handed on count at the end.
         batch.fold(slice.bounded.foreach(position = _))(batch => position = batch.next)
         batch
-      case Left(expired) if skip(expired) => read(take)
-      case _                              => None
+      case Left(gone) if skip(gone) => read(take)
+      case _                        => None
     }
   }
 
   /** Goes on with the first row held; false if none of the task's rows is. */
-  private def skip(expired: DownbeatException): Boolean = {
+  private def skip(gone: DownbeatException): Boolean = {
     val earliest = FlightServer.held(options, slice.world).get(slice.partition).fold(0L)(_.earliest)
     val held = math.min(earliest, slice.until)
     // Not expired, but not there yet.
-    if (held <= position) throw expired
+    if (held <= position) throw gone
     logWarning(
       s"Rows $position to $held of ${options.stream} partition ${slice.partition} have expired; going on because " +
         "failOnDataLoss is false"
     )
     losses += 1
+    expired += held - position
     position = held
     rows.close()
     position < slice.until
