@@ -568,3 +568,41 @@ fn a_timestamp_of_any_zone_is_the_same_instant() {
     let expect = condition(Function::Eq, vec![column(Type::Timestamp, 10), integer(Type::Timestamp, 6)]);
     assert_eq!(verdicts(&contract(true, vec![("false", expect, None)]), &rows).unwrap(), [Value::Boolean(false)]);
 }
+
+#[test]
+fn what_has_no_value_is_an_error_under_ansi_and_null_or_wrapped_otherwise() {
+    let one = |expect: &Expr, ansi| {
+        verdicts(&both_ways(ansi, expect, None), &batch(&[vec![Null; 12]])).map(|mut found| found.remove(0))
+    };
+    let double = |value| literal(Type::Double, Some(literal::Value::Double(value)));
+    let cast = |of, value| call(of, Function::Cast, vec![value]);
+    let null = |value| condition(Function::IsNull, vec![value]);
+    let bigint = |value| integer(Type::Bigint, value);
+    let equal = |left, right| condition(Function::Eq, vec![left, right]);
+    let quotient = |by| call(Type::Double, Function::Divide, vec![double(1.0), by]);
+    let remainder = |by| call(Type::Bigint, Function::Remainder, vec![bigint(7), by]);
+    for (otherwise, said) in [
+        (null(quotient(double(-0.0))), "DIVIDE by zero"),
+        (null(remainder(bigint(0))), "REMAINDER by zero"),
+        (null(cast(Type::Int, text("7x"))), "'7x' is no INT"),
+        (null(cast(Type::Boolean, text("maybe"))), "'maybe' is no BOOLEAN"),
+        (
+            equal(call(Type::Bigint, Function::Negate, vec![bigint(i64::MIN)]), bigint(i64::MIN)),
+            "NEGATE leaves the range",
+        ),
+        (equal(call(Type::Bigint, Function::Abs, vec![bigint(i64::MIN)]), bigint(i64::MIN)), "ABS leaves the range"),
+        (equal(cast(Type::Int, bigint(1 << 32)), integer(Type::Int, 0)), "CAST leaves the range of INT"),
+        (equal(cast(Type::Bigint, double(1e300)), bigint(i64::MAX)), "CAST leaves the range of BIGINT"),
+    ] {
+        assert_eq!(one(&otherwise, false).unwrap(), Value::Boolean(true), "{said}");
+        let error = one(&otherwise, true).unwrap_err().to_string();
+        assert!(error.contains(said), "{error}");
+    }
+    // Nothing is divided by what is unknown, so the other side is not looked at.
+    let failing = quotient(double(0.0));
+    let unknown = call(Type::Double, Function::Divide, vec![failing, literal(Type::Double, None)]);
+    assert_eq!(one(&null(unknown), true).unwrap(), Value::Boolean(true));
+    let lowest =
+        call(Type::Int, Function::Remainder, vec![integer(Type::Int, i32::MIN.into()), integer(Type::Int, -1)]);
+    assert_eq!(one(&equal(lowest, integer(Type::Int, 0)), true).unwrap(), Value::Boolean(true));
+}
