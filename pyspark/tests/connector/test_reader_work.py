@@ -16,6 +16,7 @@ from .conftest import CONTRACT, Log, executed_plan, operators
 DEEP = functools.reduce(
     lambda inner, number: f"(ms_played = {number} OR event_type = 'play' AND {inner})", range(60), "premium"
 )
+MANY = f"ms_played IN ({', '.join(map(str, range(0, 400_000, 1_000)))})"
 # Each as SQL, with nulls, words, numbers and times; what Spark says of the same rows is the answer.
 FILTERS = [
     "event_type = 'play'",
@@ -32,14 +33,14 @@ FILTERS = [
     "false OR ms_played IS NULL",
     "EVENT_TYPE = 'play' AND Partition = 1",
     f"ms_played IN ({', '.join(map(str, range(0, 40_000, 1_000)))})",
-    f"ms_played IN ({', '.join(map(str, range(0, 400_000, 1_000)))})",
+    MANY,
     f"platform IN ({', '.join(repr(f'client {number}') for number in range(400))}, 'web_player windows 10')",
     DEEP,
 ]
 # In them, Spark keeps what is no comparison of columns with constants, long lists of numbers, and what nests too deep.
 LEFT_TO_SPARK = {
     DEEP,
-    f"ms_played IN ({', '.join(map(str, range(0, 400_000, 1_000)))})",
+    MANY,
     "coalesce(ms_played, 0) % 2 = 1",
     "partition = 1 AND offset BETWEEN 10 AND 99 AND hash(offset) % 2 = 0",
 }

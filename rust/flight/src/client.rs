@@ -45,8 +45,9 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] for a malformed address or a file of `credentials` that cannot be read,
-    /// [`Error::Unavailable`] if no replica answers: at once, or where a world is given after as long as the client's patience, [`Error::Unauthenticated`] if one does not know the token,
-    /// [`Error::FailedPrecondition`] if they serve another world.
+    /// [`Error::Unavailable`] if no replica answers (at once, or where a world is given, after as long as the client's
+    /// patience), [`Error::Unauthenticated`] if one does not know the token, [`Error::FailedPrecondition`] if they serve
+    /// another world.
     pub fn connect_with(
         uris: &str,
         world: Option<&str>,

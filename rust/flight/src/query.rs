@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     BatchReader, Credentials, Error, Patience, Result, proto,
-    reader::{Event, unreadable},
+    reader::{Event, keep_schema, unreadable},
     replicas::{Replica, Replicas, parts_of},
 };
 
@@ -165,14 +165,10 @@ impl Part {
         let mut decoder = replica.get(ticket).await?;
         while let Some(message) = replica.within(decoder.next()).await? {
             match message.map_err(|error| unreadable(replica.uri(), error))?.payload {
-                DecodedPayload::Schema(schema) => match self.schema.get_or_insert_with(|| Arc::clone(&schema)) {
-                    first if *first == schema => {}
-                    first => {
-                        let changed =
-                            format!("{} changed the schema in mid-stream: {first}, then {schema}", replica.uri());
-                        return Err(Error::DataLoss(changed));
-                    }
-                },
+                DecodedPayload::Schema(schema) => {
+                    let differs = format!("{} changed the schema in mid-stream", replica.uri());
+                    keep_schema(&mut self.schema, schema, &differs)?;
+                }
                 DecodedPayload::RecordBatch(batch) => {
                     let first = self.rows;
                     self.rows += batch.num_rows() as u64;

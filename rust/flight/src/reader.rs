@@ -252,15 +252,8 @@ impl Reading {
 
     /// A resumed reading must go on with the columns it began with.
     fn check_schema(&mut self, schema: SchemaRef) -> Result<()> {
-        match &self.schema {
-            Some(first) if *first != schema => {
-                Err(Error::DataLoss(format!("{self}: the replicas disagree on the schema: {first} and {schema}")))
-            }
-            _ => {
-                self.schema = Some(schema);
-                Ok(())
-            }
-        }
+        let differs = format!("{self}: the replicas disagree on the schema");
+        keep_schema(&mut self.schema, schema, &differs)
     }
 
     /// The offset of the batch's first row, once it is known to be the next one and to stay within the range.
@@ -277,6 +270,17 @@ impl Reading {
         }
         self.next = after;
         Ok(first)
+    }
+}
+
+/// Keeps the first schema of a reading. That another one `differs` is an error, for who reads has planned with the first.
+pub(crate) fn keep_schema(kept: &mut Option<SchemaRef>, schema: SchemaRef, differs: &str) -> Result<()> {
+    match kept {
+        Some(first) if *first != schema => Err(Error::DataLoss(format!("{differs}: {first} and {schema}"))),
+        _ => {
+            *kept = Some(schema);
+            Ok(())
+        }
     }
 }
 

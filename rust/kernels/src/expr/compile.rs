@@ -202,17 +202,13 @@ impl Compiler<'_> {
             alike(&arguments)?;
             Ok::<_, String>((Op::Compare(comparison), Boolean))
         };
-        let arithmetic = |arithmetic| {
-            counted(count == 2)?;
-            self.expect(arguments[0], &[Int, Bigint, Double], name)?;
-            Ok::<_, String>((Op::Arithmetic(arithmetic), alike(&arguments)?))
-        };
-        let typed = |op, expected: &[Type], of| all(expected).map(|()| (op, of));
-        let unary = |op| {
-            counted(count == 1)?;
+        // Checks the number of arguments and that they are numbers of one type, which is the result's.
+        let numeric = |op, expected| {
+            counted(count == expected)?;
             self.expect(arguments[0], &[Int, Bigint, Double], name)?;
             Ok::<_, String>((op, alike(&arguments)?))
         };
+        let typed = |op, expected: &[Type], of| all(expected).map(|()| (op, of));
         let (op, of) = match function {
             Function::Unspecified => {
                 return Err(format!("function {} is not set, or newer than this library", call.function));
@@ -243,22 +239,18 @@ impl Compiler<'_> {
                     None => (Op::In, Boolean),
                 }
             }
-            Function::Add => arithmetic(Arithmetic::Add)?,
-            Function::Subtract => arithmetic(Arithmetic::Subtract)?,
-            Function::Multiply => arithmetic(Arithmetic::Multiply)?,
+            Function::Add => numeric(Op::Arithmetic(Arithmetic::Add), 2)?,
+            Function::Subtract => numeric(Op::Arithmetic(Arithmetic::Subtract), 2)?,
+            Function::Multiply => numeric(Op::Arithmetic(Arithmetic::Multiply), 2)?,
             Function::TimestampAdd => {
                 all(&[Timestamp, Interval])?;
                 self.need_zone()?;
                 (Op::TimestampAdd, Timestamp)
             }
             Function::Divide => typed(Op::Divide, &[Double, Double], Double)?,
-            Function::Remainder => {
-                counted(count == 2)?;
-                self.expect(arguments[0], &[Int, Bigint, Double], name)?;
-                (Op::Remainder, alike(&arguments)?)
-            }
-            Function::Negate => unary(Op::Negate)?,
-            Function::Abs => unary(Op::Abs)?,
+            Function::Remainder => numeric(Op::Remainder, 2)?,
+            Function::Negate => numeric(Op::Negate, 1)?,
+            Function::Abs => numeric(Op::Abs, 1)?,
             Function::DateAdd => typed(Op::DateShift(Arithmetic::Add), &[Date, Int], Date)?,
             Function::DateSubtract => typed(Op::DateShift(Arithmetic::Subtract), &[Date, Int], Date)?,
             Function::DateDiff => typed(Op::DateDiff, &[Date, Date], Int)?,

@@ -192,15 +192,13 @@ impl<'a> Evaluation<'a> {
                 self.arithmetic(*operation, node.of, &left, &right, selection)
             }
             Op::TimestampAdd => {
-                let (time, interval) = self.pair(arguments, selection)?;
                 let zone = self.zone();
-                let sums = combine::<TimestampMicrosecondType, DurationMicrosecondType, TimestampMicrosecondType, _>(
-                    &time,
-                    &interval,
-                    |time, interval| zone.add(time, interval).map_err(|failure| (0, failure)),
-                );
-                let array = self.without_failure(sums, selection, "TIMESTAMP_ADD", Type::Timestamp)?;
-                Ok(self.made_of(types::in_utc(&array), &[&time, &interval]))
+                self.exact::<TimestampMicrosecondType, DurationMicrosecondType, TimestampMicrosecondType>(
+                    node,
+                    selection,
+                    "TIMESTAMP_ADD",
+                    |time, interval| zone.add(time, interval),
+                )
             }
             Op::Divide => {
                 let (left, right) = self.divisor_first(arguments, selection)?;
@@ -227,8 +225,24 @@ impl<'a> Evaluation<'a> {
                     _ => remainders!(Float64Type, 0.0, |a: f64, b: f64| a % b),
                 }
             }
-            Op::Negate => self.signed(arguments, node.of, selection, "NEGATE", Sign::Other),
-            Op::Abs => self.signed(arguments, node.of, selection, "ABS", Sign::Positive),
+            Op::Negate => {
+                let value = self.value(arguments[0], selection)?;
+                let negated = match node.of {
+                    Type::Int => convert::<Int32Type, Int32Type>(&value, |number| checked(number.overflowing_neg())),
+                    Type::Bigint => convert::<Int64Type, Int64Type>(&value, |number| checked(number.overflowing_neg())),
+                    _ => convert::<Float64Type, Float64Type>(&value, |number| Ok(-number)),
+                };
+                Ok(self.made_of(self.or_wrapped(negated, selection, "NEGATE", node.of)?, &[&value]))
+            }
+            Op::Abs => {
+                let value = self.value(arguments[0], selection)?;
+                let positive = match node.of {
+                    Type::Int => convert::<Int32Type, Int32Type>(&value, |number| checked(number.overflowing_abs())),
+                    Type::Bigint => convert::<Int64Type, Int64Type>(&value, |number| checked(number.overflowing_abs())),
+                    _ => convert::<Float64Type, Float64Type>(&value, |number| Ok(number.abs())),
+                };
+                Ok(self.made_of(self.or_wrapped(positive, selection, "ABS", node.of)?, &[&value]))
+            }
             Op::DateShift(operation) => {
                 let (date, days) = self.pair(arguments, selection)?;
                 let dates = combine::<Date32Type, Int32Type, Date32Type, _>(&date, &days, |date, days| {
@@ -246,26 +260,20 @@ impl<'a> Evaluation<'a> {
                 });
                 Ok(self.made_of(days.array, &[&end, &start]))
             }
-            Op::DatesBetween => {
-                let (end, start) = self.pair(arguments, selection)?;
-                let between =
-                    combine::<Date32Type, Date32Type, DurationMicrosecondType, _>(&end, &start, |end, start| {
-                        let days = end.checked_sub(start).ok_or((0, Failure::Overflow))?;
-                        Ok(i64::from(days) * DAY_US)
-                    });
-                let array = self.without_failure(between, selection, "DATES_BETWEEN", node.of)?;
-                Ok(self.made_of(array, &[&end, &start]))
-            }
+            Op::DatesBetween => self.exact::<Date32Type, Date32Type, DurationMicrosecondType>(
+                node,
+                selection,
+                "DATES_BETWEEN",
+                |end, start| end.checked_sub(start).map(|days| i64::from(days) * DAY_US).ok_or(Failure::Overflow),
+            ),
             Op::TimestampsBetween => {
-                let (end, start) = self.pair(arguments, selection)?;
                 let zone = self.zone();
-                let between = combine::<TimestampMicrosecondType, TimestampMicrosecondType, DurationMicrosecondType, _>(
-                    &end,
-                    &start,
-                    |end, start| zone.between(end, start).map_err(|failure| (0, failure)),
-                );
-                let array = self.without_failure(between, selection, "TIMESTAMPS_BETWEEN", node.of)?;
-                Ok(self.made_of(array, &[&end, &start]))
+                self.exact::<TimestampMicrosecondType, TimestampMicrosecondType, DurationMicrosecondType>(
+                    node,
+                    selection,
+                    "TIMESTAMPS_BETWEEN",
+                    |end, start| zone.between(end, start),
+                )
             }
             Op::Extreme(replaced) => {
                 let comparison = if replaced.is_gt() { Comparison::Gt } else { Comparison::Lt };
@@ -472,10 +480,6 @@ impl<'a> Evaluation<'a> {
         right: &Value,
         selection: &Selection,
     ) -> Result<Value> {
-        /// What wraps, and the failure if that is not the sum.
-        fn checked<T>((value, overflows): (T, bool)) -> Result<T, (T, Failure)> {
-            if overflows { Err((value, Failure::Overflow)) } else { Ok(value) }
-        }
         macro_rules! integers {
             ($arrow:ty, $native:ty) => {
                 match operation {
@@ -509,44 +513,7 @@ impl<'a> Evaluation<'a> {
             Arithmetic::Subtract => "SUBTRACT",
             Arithmetic::Multiply => "MULTIPLY",
         };
-        let array =
-            if self.program.ansi { self.without_failure(combined, selection, name, of)? } else { combined.array };
-        Ok(self.made_of(array, &[left, right]))
-    }
-
-    /// A number with its sign changed or dropped.
-    fn signed(
-        &mut self,
-        arguments: &[NodeId],
-        of: Type,
-        selection: &Selection,
-        operation: &'static str,
-        sign: Sign,
-    ) -> Result<Value> {
-        let value = self.value(arguments[0], selection)?;
-        let changes = |negative: bool| sign == Sign::Other || negative;
-        macro_rules! integers {
-            ($arrow:ty) => {
-                convert::<$arrow, $arrow>(&value, |number| match number.overflowing_neg() {
-                    _ if !changes(number < 0) => Ok(number),
-                    (negated, false) => Ok(negated),
-                    (wrapped, true) => Err((wrapped, Failure::Overflow)),
-                })
-            };
-        }
-        let converted = match of {
-            Type::Int => integers!(Int32Type),
-            Type::Bigint => integers!(Int64Type),
-            _ => convert::<Float64Type, Float64Type>(&value, |number| {
-                Ok(if changes(number.is_sign_negative()) { -number } else { number })
-            }),
-        };
-        let array = if self.program.ansi {
-            self.without_failure(converted, selection, operation, of)?
-        } else {
-            converted.array
-        };
-        Ok(self.made_of(array, &[&value]))
+        Ok(self.made_of(self.or_wrapped(combined, selection, name, of)?, &[left, right]))
     }
 
     fn cast(&self, value: &Value, from: Type, to: Type, selection: &Selection) -> Result<ArrayRef> {
@@ -586,7 +553,39 @@ impl<'a> Evaluation<'a> {
             }
             _ => return Ok(compute::cast(value.array(), &types::arrow_type(to))?),
         };
-        if ansi { self.without_failure(narrowed, selection, "CAST", to) } else { Ok(narrowed.array) }
+        self.or_wrapped(narrowed, selection, "CAST", to)
+    }
+
+    /// An operation on both arguments that has its exact value, or is an error whatever the mode.
+    fn exact<L, R, O>(
+        &mut self,
+        node: &Node,
+        selection: &Selection,
+        operation: &'static str,
+        value: impl Fn(L::Native, R::Native) -> Result<O::Native, Failure>,
+    ) -> Result<Value>
+    where
+        L: ArrowPrimitiveType,
+        R: ArrowPrimitiveType,
+        O: ArrowPrimitiveType,
+    {
+        let (left, right) = self.pair(&node.arguments, selection)?;
+        let values = combine::<L, R, O, _>(&left, &right, |left, right| {
+            value(left, right).map_err(|failure| (O::Native::default(), failure))
+        });
+        let array = self.without_failure(values, selection, operation, node.of)?;
+        Ok(self.made_of(types::in_utc(&array), &[&left, &right]))
+    }
+
+    /// The result, with what wrapped where a row failed, unless that is an error.
+    fn or_wrapped(
+        &self,
+        combined: Combined,
+        selection: &Selection,
+        operation: &'static str,
+        of: Type,
+    ) -> Result<ArrayRef> {
+        if self.program.ansi { self.without_failure(combined, selection, operation, of) } else { Ok(combined.array) }
     }
 
     /// The result, with nulls where a row failed, unless that is an error.
@@ -633,13 +632,6 @@ impl<'a> Evaluation<'a> {
     }
 }
 
-/// What becomes of a number's sign.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sign {
-    Other,
-    Positive,
-}
-
 /// An operation's results, and where it failed.
 struct Combined {
     array: ArrayRef,
@@ -648,6 +640,11 @@ struct Combined {
 
 /// Rows, and why they failed.
 type Failures = Vec<(usize, Failure)>;
+
+/// What wraps, and the failure if that is not the result.
+fn checked<T>((value, overflows): (T, bool)) -> Result<T, (T, Failure)> {
+    if overflows { Err((value, Failure::Overflow)) } else { Ok(value) }
+}
 
 fn combine<L, R, O, F>(left: &Value, right: &Value, operation: F) -> Combined
 where

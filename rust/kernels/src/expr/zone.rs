@@ -25,13 +25,12 @@ impl Zone {
     /// Understands what Spark's session may be set to: offsets (`Z`, `+02:00`, `UTC+2`) and regions (`Europe/Berlin`).
     pub(crate) fn parse(name: &str) -> Result<Self, String> {
         let named = ["UTC", "GMT", "UT", "Z"].iter().find_map(|prefix| name.strip_prefix(prefix));
-        match named.unwrap_or(name) {
-            "" if named.is_some() => return Ok(Self::Fixed(0)),
-            offset => {
-                if let Some(ahead) = offset_us(offset) {
-                    return Ok(Self::Fixed(ahead));
-                }
-            }
+        let ahead = match named {
+            Some("") => Some(0),
+            _ => offset_us(named.unwrap_or(name)),
+        };
+        if let Some(ahead) = ahead {
+            return Ok(Self::Fixed(ahead));
         }
         match name.parse::<Tz>() {
             Ok(Tz::UTC | Tz::Etc__UTC) => Ok(Self::Fixed(0)),
@@ -55,10 +54,7 @@ impl Zone {
     pub(crate) fn local(self, time_us: i64) -> Result<i64, Failure> {
         let ahead = match self {
             Self::Fixed(ahead) => ahead,
-            Self::Region(zone) => {
-                let utc = known(DateTime::from_timestamp_micros(time_us).map(|time| time.naive_utc()))?;
-                ahead_us(zone.offset_from_utc_datetime(&utc).fix())
-            }
+            Self::Region(zone) => i64::from(utc_and_offset(zone, time_us)?.1.local_minus_utc()) * 1_000_000,
         };
         time_us.checked_add(ahead).ok_or(Failure::Overflow)
     }
@@ -78,13 +74,7 @@ impl Zone {
         match self {
             Self::Fixed(ahead) => local.checked_sub(ahead).ok_or(Failure::Overflow),
             Self::Region(zone) => {
-                let local = known(DateTime::from_timestamp_micros(local).map(|time| time.naive_utc()))?;
-                let offset = match zone.offset_from_local_datetime(&local) {
-                    MappedLocalTime::Single(first) | MappedLocalTime::Ambiguous(first, _) => first.fix(),
-                    // A day that begins later: as far after the change as midnight would have been.
-                    MappedLocalTime::None => zone.offset_from_utc_datetime(&(local - TimeDelta::days(1))).fix(),
-                };
-                Ok((local - offset).and_utc().timestamp_micros())
+                Ok(when(zone, known(DateTime::from_timestamp_micros(local).map(|time| time.naive_utc()))?, None))
             }
         }
     }
@@ -115,28 +105,34 @@ fn offset_us(offset: &str) -> Option<i64> {
     Some(sign * seconds * 1_000_000)
 }
 
-fn ahead_us(offset: FixedOffset) -> i64 {
-    i64::from(offset.local_minus_utc()) * 1_000_000
-}
-
 fn known(time: Option<NaiveDateTime>) -> Result<NaiveDateTime, Failure> {
     time.filter(|time| KNOWN_YEARS.contains(&time.year())).ok_or(Failure::UnknownYear)
 }
 
 fn add_days(zone: Tz, time_us: i64, days: i64) -> Result<i64, Failure> {
-    let utc = known(DateTime::from_timestamp_micros(time_us).map(|time| time.naive_utc()))?;
-    let offset = zone.offset_from_utc_datetime(&utc).fix();
+    let (utc, offset) = utc_and_offset(zone, time_us)?;
     let days = TimeDelta::try_days(days).ok_or(Failure::UnknownYear)?;
     let local = known((utc + offset).checked_add_signed(days))?;
+    Ok(when(zone, local, Some(offset)))
+}
+
+/// A time of known years, and how far the zone's clocks are ahead of it then.
+fn utc_and_offset(zone: Tz, time_us: i64) -> Result<(NaiveDateTime, FixedOffset), Failure> {
+    let utc = known(DateTime::from_timestamp_micros(time_us).map(|time| time.naive_utc()))?;
+    Ok((utc, zone.offset_from_utc_datetime(&utc).fix()))
+}
+
+/// When the zone's clocks show a time; if they do so twice, rather with the offset `before`.
+fn when(zone: Tz, local: NaiveDateTime, before: Option<FixedOffset>) -> i64 {
     let offset = match zone.offset_from_local_datetime(&local) {
         MappedLocalTime::Single(only) => only.fix(),
         // The hour that comes twice: as before if that is one of the two, else the first.
-        MappedLocalTime::Ambiguous(_, second) if second.fix() == offset => offset,
+        MappedLocalTime::Ambiguous(_, second) if Some(second.fix()) == before => second.fix(),
         MappedLocalTime::Ambiguous(first, _) => first.fix(),
         // The hour that is left out: as far after the change as it would have been, had there been none.
         MappedLocalTime::None => zone.offset_from_utc_datetime(&(local - TimeDelta::days(1))).fix(),
     };
-    Ok((local - offset).and_utc().timestamp_micros())
+    (local - offset).and_utc().timestamp_micros()
 }
 
 #[cfg(test)]
