@@ -23,6 +23,9 @@ RELEASE_ARCHS := x86_64 aarch64
 RELEASE_GLIBC := 2.17
 RELEASE_LIBRARIES := $(foreach arch,$(RELEASE_ARCHS),linux-$(arch)=target/$(arch)-unknown-linux-gnu/release/libdownbeat_jni.so)
 HOST := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
+# Instruments our own code and its crates: neither the standard library, nor C, nor what the JVM itself does with memory.
+SANITIZED := RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address cargo
+SANITIZE_FLAGS := --release --locked --target $(HOST) --target-dir target/sanitize
 PROPERTIES := spark-connector/target/spark.properties
 RUST_SOURCES := $(shell find rust proto -type f -not -path '*/target/*') Cargo.toml Cargo.lock rust-toolchain.toml
 CONNECTOR_SOURCES := $(shell find spark-connector -type f -not -path '*/target/*')
@@ -88,6 +91,15 @@ test-python: build
 test-airflow: build
 	$(AIRFLOW_VENV)/pytest -q airflow_dags/tests
 
+.PHONY: sanitize
+sanitize: needs-sanitize $(JAR) ## run the kernels' and the native boundary's tests under the address sanitizer
+	$(SANITIZED) test $(SANITIZE_FLAGS) -p downbeat-kernels -p downbeat-jni
+	$(SANITIZED) build $(SANITIZE_FLAGS) -p downbeat-jni --lib
+	nm -D target/sanitize/$(HOST)/release/libdownbeat_jni.so | grep -q __asan_report
+	LD_PRELOAD="$$(cc -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0:handle_segv=0 \
+		JDK_JAVA_OPTIONS=-Ddownbeat.native.path=$(CURDIR)/target/sanitize/$(HOST)/release/libdownbeat_jni.so \
+		$(MVN) test-compile scalatest:test
+
 .PHONY: soak
 soak: build ## the long form of the kill tests: thirty rounds of the ingest and 200 kills of a cluster, output kept under benchmarks/
 	DOWNBEAT_SOAK_ROUNDS=30 DOWNBEAT_SOAK_KILLS=200 $(VENV)/python benchmarks/run.py soak-ingest soak-source
@@ -124,6 +136,10 @@ needs-chromium:
 .PHONY: needs-test
 needs-test:
 	@.ci/needs.sh chromium openssl readelf
+
+.PHONY: needs-sanitize
+needs-sanitize: needs-build
+	@.ci/needs.sh cc nm
 
 .PHONY: needs-release
 needs-release: needs-build

@@ -20,6 +20,7 @@ for tool in "$@"; do
     python*)
       command -v "$tool" >/dev/null && "$tool" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' ||
         say "$tool is not Python 3.11: install it, or name it with 'make PYTHON=/path/to/python3.11'" ;;
+    cc | nm) command -v "$tool" >/dev/null || say "$tool is missing: install it with 'apt-get install gcc binutils'" ;;
     openssl) command -v openssl >/dev/null || say "openssl is missing: tests make certificates with it; install it with 'apt-get install openssl'" ;;
     chromium) command -v chromium >/dev/null || say "chromium is missing: the pages are tested in it; install it with 'apt-get install chromium'" ;;
   esac

@@ -54,18 +54,29 @@ def cluster(folder: Path, *, workers: int = 2) -> Iterator[Cluster]:
     }
 
     def daemon(name: str, *arguments: str | Path) -> list[str | Path]:
-        address = ["--host", "127.0.0.1", "--port", "0", "--webui-port", "0"]
-        return [SPARK_HOME / "bin" / "spark-class", f"org.apache.spark.deploy.{name}", *address, *arguments]
+        listen = ["--port", "0", "--webui-port", "0"]
+        return [SPARK_HOME / "bin" / "spark-class", f"org.apache.spark.deploy.{name}", *listen, *arguments]
 
     with ExitStack() as stack:
         log = folder / "master.log"
-        stack.enter_context(processes.running(daemon("master.Master"), log, environment))
+        stack.enter_context(processes.running(daemon("master.Master", "--host", "127.0.0.1"), log, environment))
         processes.until(lambda: MASTER.search(log.read_text()), what="the master listens", log=log)
         found = MASTER.search(log.read_text())
         assert found
         started = []
         for number in range(workers):
-            work = ["--cores", "1", "--memory", "1g", "--work-dir", folder / f"work-{number}", found[1]]
+            # Spark takes those of one address for one machine, where it would not try a task for the second time.
+            work = [
+                "--host",
+                f"127.0.0.{number + 1}",
+                "--cores",
+                "1",
+                "--memory",
+                "1g",
+                "--work-dir",
+                folder / f"work-{number}",
+                found[1],
+            ]
             command = daemon("worker.Worker", *work)
             started.append(
                 stack.enter_context(processes.running(command, folder / f"worker-{number}.log", environment))

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,6 +36,24 @@ BOUNDED = [
 ]
 
 
+# One partition, of far more rows than all buffers on their way to a query hold, in messages that are small.
+LONG = [
+    *(
+        "--listeners",
+        "10000",
+        "--tracks",
+        "2000",
+        "--partitions",
+        "1",
+        "--start",
+        "2020-01-01",
+        "--until",
+        "2020-01-04",
+    ),
+    *("--max-message-bytes", "65536"),
+]
+
+
 @dataclass(frozen=True)
 class Log:
     """A running server, and how to read it in Spark."""
@@ -43,6 +62,8 @@ class Log:
     process: subprocess.Popen[str]
     uri: str
     world: str
+    #: Where its metrics are, of a server that was started with `--metrics`.
+    metrics: str | None = None
 
     def read(self, stream: str = "events", **options: str) -> DataFrame:
         return self.spark.read.format("flight").options(uri=self.uri, stream=stream, **options).load()
@@ -53,18 +74,28 @@ class Log:
     def follow(self, stream: str = "events", **options: str) -> DataFrame:
         return self.reader(stream, startingOffsets="earliest", **options).load()
 
+    def metric(self, name: str) -> float:
+        """The sum of a metric over its labels."""
+        assert self.metrics, "it was started without --metrics"
+        with urllib.request.urlopen(self.metrics, timeout=10) as answer:
+            lines = answer.read().decode().splitlines()
+        return sum(float(line.split()[-1]) for line in lines if re.match(rf"downbeat_{name}[ {{]", line))
+
 
 @contextmanager
-def serve(spark: SparkSession, *flags: str) -> Iterator[Log]:
-    """Start a server on a free port, and stop it in order afterwards."""
-    command = [str(DOWNBEAT), "serve", "--listen", "127.0.0.1:0", *flags]
+def serve(spark: SparkSession, *flags: str, port: int = 0) -> Iterator[Log]:
+    """Start a server, on a free port if none is given, and stop it in order afterwards."""
+    command = [str(DOWNBEAT), "serve", "--listen", f"127.0.0.1:{port}", *flags]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
             line = process.stdout.readline()
             match = LISTENING.fullmatch(line)
             assert match, f"the first line is {line!r}"
-            yield Log(spark, process, match[1], match[2])
+            metrics = None
+            if "--metrics" in flags:
+                metrics = next(line.split()[2].rstrip(",") for line in process.stdout if line.startswith("metrics on"))
+            yield Log(spark, process, match[1], match[2], metrics)
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)

@@ -79,6 +79,8 @@ class Server(flight.FlightServerBase):
         self.reads = 0
         self.broken = 0
         """How many of the next readings fail at once."""
+        self.breaks_off = False
+        """Whether a reading fails after its first rows."""
         self.locations: list[str] = []
 
     @property
@@ -112,13 +114,20 @@ class Server(flight.FlightServerBase):
         endpoints = [flight.FlightEndpoint(f"{name}#{i}".encode(), self.locations) for i in range(len(parts))]
         return flight.FlightInfo(parts[0].schema, descriptor, endpoints, -1, -1)
 
-    def do_get(self, context: flight.ServerCallContext, ticket: flight.Ticket) -> flight.RecordBatchStream:
+    def do_get(self, context: flight.ServerCallContext, ticket: flight.Ticket) -> flight.FlightDataStream:
         self.reads += 1
         if self.broken > 0:
             self.broken -= 1
             raise flight.FlightUnavailableError("not now")
         name, _, part = ticket.ticket.decode().rpartition("#")
-        return flight.RecordBatchStream(self.results[name][int(part)])
+        table = self.results[name][int(part)]
+        if self.breaks_off:
+            return flight.GeneratorStream(table.schema, self.first_rows(table))
+        return flight.RecordBatchStream(table)
+
+    def first_rows(self, table: pa.Table) -> Iterator[pa.RecordBatch]:
+        yield table.to_batches()[0]
+        raise flight.FlightUnavailableError("not now")
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 from pyarrow import flight
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from .conftest import executed_plan, operators
@@ -160,6 +161,14 @@ def test_a_server_that_breaks_before_the_first_rows_is_asked_again(spark: SparkS
     server.broken = 100
     with pytest.raises(Exception, match="not now"):
         read(spark, server, path="numbers", **{"fetch.retries": "1", "fetch.retryInterval": "10ms"}).count()
+
+
+def test_a_result_that_breaks_off_after_its_first_rows_is_an_error(spark: SparkSession, server: Server) -> None:
+    """Nobody promises the same rows in the same order, so there is nothing to go on with."""
+    server.breaks_off = True
+    with pytest.raises(PySparkException, match="not now"):
+        read(spark, server, path="numbers").collect()
+    assert server.reads <= 2, "no part is asked for again"
 
 
 def test_an_endpoint_is_read_where_it_is(spark: SparkSession, server: Server) -> None:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -113,3 +114,16 @@ def test_a_query_without_the_verdict_does_no_work_for_it(log: Log) -> None:
 def test_duplicates_of_another_seed_are_found_as_well(log: Log) -> None:
     with serve(log.spark, *BOUNDED, "--seed", "11") as other:
         assert duplicates(other.read(**DEDUPE)) == true_duplicates(other)
+
+
+def test_what_a_lenient_query_knew_of_half_a_window_is_not_enough_for_a_strict_one(log: Log) -> None:
+    """Six hours of the log are held, and rows of twelve tell whether one is the first."""
+    world = [*BOUNDED[:-2], "--anchor", "2020-01-03T00:00:00Z", "--speed", "0.001", "--retention", "6h"]
+    dedupe = {"dedupe.key": "event_id", "dedupe.window": "12 hours"}
+    with serve(log.spark, *world) as short:
+        held = short.read().groupBy("partition").agg((F.min("offset") + 50).alias("row")).collect()
+        middle = json.dumps({"events": {str(row["partition"]): row["row"] for row in held}})
+        lenient = short.read(endingOffsets=middle, failOnDataLoss="false", **dedupe)
+        assert lenient.where("duplicate IS NOT NULL").count() == 50 * len(held)
+        with pytest.raises(PySparkException, match="DOWNBEAT_DATA_LOSS"):
+            short.read(startingOffsets=middle, **dedupe).where("duplicate").count()

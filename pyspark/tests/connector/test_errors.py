@@ -36,6 +36,7 @@ def condition(refusal: pytest.ExceptionInfo[PySparkException]) -> str:
         ({"startingOffsets": "ealiest"}, "DOWNBEAT_OPTION_INVALID", "write earliest, latest"),
         ({"startingOffsets": '{"truth":{"0":1}}'}, "DOWNBEAT_OPTION_INVALID", '{"events":{'),
         ({"endingOffsets": "earliest"}, "DOWNBEAT_OPTION_INVALID", "nothing ends before its start"),
+        ({"endingOffsets": '{"events":{"0":-2}}'}, "DOWNBEAT_OPTION_INVALID", "nothing ends before its start"),
         ({"maxOffsetsPerTrigger": "0"}, "DOWNBEAT_OPTION_INVALID", "above 0"),
         ({"failOnDataLoss": "no"}, "DOWNBEAT_OPTION_INVALID", "true or false"),
         ({"dedupe.window": "5 minutes"}, "DOWNBEAT_OPTION_INVALID", "needs dedupe.key"),

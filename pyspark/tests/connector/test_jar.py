@@ -10,11 +10,14 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import processes
+import pytest
 import standalone
 from downbeat_spark import session
 
@@ -38,7 +41,6 @@ SETTINGS = [
     "spark.ui.enabled=false",
 ]
 SUBMIT = [standalone.SPARK_HOME / "bin" / "spark-submit", *(f"--conf={setting}" for setting in SETTINGS)]
-PROGRAM = Path(__file__).with_name("use_jar.py")
 PYTHON = {"PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable}
 CONNECT = re.compile(r"Spark Connect server started at: (127\.0\.0\.1:\d+)")
 
@@ -58,17 +60,24 @@ class Used:
     read: int
     valid: int
     streamed: int
-    readers: list[int]
+    places: list[list[tuple[int, int]]]
+
+    @property
+    def readers(self) -> set[int]:
+        return {process for reading in self.places for _, process in reading}
 
 
-def use(log: Log, folder: Path, command: list[str | Path], **environment: str) -> Used:
-    """Run use_jar.py by a command, in an environment that tells Spark and its JVMs nothing but what is given here."""
+def run(program: str, log: Log, folder: Path, command: list[str | Path], **environment: str) -> dict[str, Any]:
+    """What a program beside this one tells, run by a command in an environment that says nothing but what is given here.
+
+    With the number of the process.
+    """
     plain = {
         name: value for name, value in os.environ.items() if not re.match("SPARK_|PYSPARK_|JAVA_TOOL|JDK_JAVA", name)
     }
     with (folder / "stderr").open("wb") as errors:
         process = subprocess.Popen(
-            [*command, PROGRAM, log.uri, CONTRACT, folder],
+            [*command, Path(__file__).with_name(program), log.uri, CONTRACT, folder],
             cwd=folder,
             env={**plain, **PYTHON, **environment},
             stdout=subprocess.PIPE,
@@ -80,7 +89,12 @@ def use(log: Log, folder: Path, command: list[str | Path], **environment: str) -
         finally:
             processes.kill(process)
     assert process.returncode == 0, (folder / "stderr").read_text()[-4000:]
-    return Used(process.pid, **json.loads(told.splitlines()[-1]))
+    return {"process": process.pid, **json.loads(told.splitlines()[-1])}
+
+
+def use(log: Log, folder: Path, command: list[str | Path], **environment: str) -> Used:
+    """Run use_jar.py."""
+    return Used(**run("use_jar.py", log, folder, command, **environment))
 
 
 def assert_all_rows(used: Used, log: Log) -> None:
@@ -89,12 +103,39 @@ def assert_all_rows(used: Used, log: Log) -> None:
     assert used.valid == cleansed.where("cleansed.valid").count() < used.read
 
 
-def test_it_works_by_jars_on_a_cluster_whose_executors_are_processes_of_their_own(log: Log, tmp_path: Path) -> None:
-    with standalone.cluster(tmp_path / "cluster") as cluster:
-        used = use(log, tmp_path, [*SUBMIT, "--master", cluster.uri, "--jars", session.CONNECTOR])
+@pytest.fixture(scope="module")
+def on_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str | Path]]:
+    """Submits to a cluster of two workers, by `--jars`."""
+    with standalone.cluster(tmp_path_factory.mktemp("standalone") / "cluster") as cluster:
+        yield [*SUBMIT, "--master", cluster.uri, "--jars", session.CONNECTOR]
+
+
+def test_it_works_by_jars_on_a_cluster_whose_executors_are_processes_of_their_own(
+    log: Log, tmp_path: Path, on_cluster: list[str | Path]
+) -> None:
+    used = use(log, tmp_path, [*on_cluster, "--conf", "spark.locality.wait=60s"])
     assert_all_rows(used, log)
-    assert used.readers
+    assert len(used.readers) == 2
     assert used.process not in used.readers
+    first, second = used.places
+    assert first == second, "a partition is read where it was read before, for there its recent keys are known"
+    assert [partition for partition, _ in first] == [0, 1, 2], "by one process"
+
+
+def test_tasks_that_fail_are_speculated_or_cancelled_leave_nothing_in_native_memory(
+    log: Log, tmp_path: Path, on_cluster: list[str | Path]
+) -> None:
+    speculation = {
+        "spark.speculation": "true",
+        "spark.speculation.interval": "100ms",
+        "spark.python.worker.reuse": "false",
+    }
+    told = run("use_attempts.py", log, tmp_path, [*on_cluster, *(f"--conf={k}={v}" for k, v in speculation.items())])
+    rows = log.read().count()
+    assert told["failed"] == {"attempts": [1], "rows": rows}
+    assert told["speculated"] == {"attempts": [0, 1], "rows": rows}
+    assert told["cancelled"]
+    assert told["left"] == 0
 
 
 def test_it_works_by_packages_in_one_process_and_needs_no_other_package(log: Log, tmp_path: Path) -> None:
@@ -113,7 +154,7 @@ def test_it_works_by_packages_in_one_process_and_needs_no_other_package(log: Log
     ]
     used = use(log, tmp_path, [*SUBMIT, "--master", "local[*]", *packages])
     assert_all_rows(used, log)
-    assert used.readers == [used.process]
+    assert used.readers == {used.process}
     assert [path.name for path in (tmp_path / "ivy" / "jars").iterdir()] == [f"{group}_{artifact}-{version}.jar"]
 
 

@@ -109,11 +109,25 @@ def test_duplicates_are_told_as_they_arrive(growing: Log, tmp_path: Path) -> Non
     assert marked == set(map(tuple, duplicates)) & seen
 
 
-def test_a_stopped_query_leaves_a_silent_log_at_once(growing: Log, log: Log, tmp_path: Path) -> None:
-    frame = log.reader(startingOffsets="latest").load().select("offset")
-    query = start(frame, Lines(tmp_path / "silence"), tmp_path / "checkpoint")
-    until(lambda: query.status["isTriggerActive"])
+@pytest.fixture(params=["ended", "live"])
+def silent(growing: Log, log: Log, request: pytest.FixtureRequest) -> Iterator[Log]:
+    """A log of which no more rows come: because it is over, or because a second of its world takes a day."""
+    if request.param == "ended":
+        yield log
+    else:
+        with serve(log.spark, *live(speed=0.00001)) as other:
+            yield other
+
+
+def test_a_silent_log_is_waited_for_and_left_at_once(silent: Log, tmp_path: Path) -> None:
+    frame = silent.reader(startingOffsets="latest").load().select("offset")
     began = time.monotonic()
+    query = start(frame, Lines(tmp_path / "silence"), tmp_path / "checkpoint")
+    until(lambda: len(query.recentProgress) >= 2)
+    # Each lasts two seconds, whether or not rows come.
+    assert len(query.recentProgress) <= (time.monotonic() - began) / 2 + 1
+    until(lambda: query.status["isTriggerActive"])
+    stopped = time.monotonic()
     query.stop()
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - stopped < 10
     assert query.exception() is None

@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-import re
+import os
 import socket
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from .conftest import Log, serve
+from .conftest import BOUNDED, LONG, Log, serve
 from .test_source_stream import held, run, until, written
-
-# One partition, of far more rows than all buffers on their way to a query hold, in messages that are small.
-LONG = [
-    *(
-        "--listeners",
-        "10000",
-        "--tracks",
-        "2000",
-        "--partitions",
-        "1",
-        "--start",
-        "2020-01-01",
-        "--until",
-        "2020-01-04",
-    ),
-    *("--max-message-bytes", "65536"),
-]
 
 
 def dead_address() -> str:
@@ -47,15 +31,6 @@ def test_a_dead_replica_is_skipped(log: Log, tmp_path: Path) -> None:
         assert held(replicas) == held(log)
         run(replicas.follow(), tmp_path / name)
         assert written(log.spark, tmp_path / name) == held(log)
-
-
-def rows_sent(server: Log) -> int:
-    """How many rows a server has sent, as its metrics say; it has to have been started with them."""
-    assert server.process.stdout is not None
-    line = next(line for line in server.process.stdout if line.startswith("metrics on"))
-    with urllib.request.urlopen(line.split()[2].rstrip(","), timeout=10) as answer:
-        text = answer.read().decode()
-    return sum(int(rows) for rows in re.findall(r"^downbeat_sent_rows_total\S* (\d+)$", text, re.MULTILINE))
 
 
 def test_a_reader_in_mid_stream_goes_on_at_its_exact_row_at_another_replica(
@@ -86,5 +61,35 @@ def test_a_reader_in_mid_stream_goes_on_at_its_exact_row_at_another_replica(
         rows = frame.rdd.mapPartitions(wait_for_the_kill).collect()
         killer.join()
         assert rows == list(range(len(rows)))
-        assert 0 < rows_sent(second) < len(rows), "both replicas gave a part"
+        assert 0 < second.metric("sent_rows_total") < len(rows), "both replicas gave a part"
         assert second.read(columns="offset").count() == len(rows)
+
+
+def test_a_server_that_accepts_and_never_answers_is_given_up(spark: SparkSession, log: Log) -> None:
+    with socket.socket() as mute:
+        mute.bind(("127.0.0.1", 0))
+        mute.listen()
+        uri = f"grpc://127.0.0.1:{mute.getsockname()[1]}"
+        options = {"fetch.timeout": "300ms", "fetch.retries": "1", "fetch.retryInterval": "10ms"}
+        with pytest.raises(PySparkException, match="gave no answer within 300ms"):
+            Log(spark, log.process, uri, log.world).read(**options)
+        # Where others answer, it is one of those that do not.
+        replicas = Log(spark, log.process, f"{uri},{log.uri}", log.world)
+        assert replicas.read(**options).count() == log.read().count()
+
+
+def test_connections_are_kept_and_shared(spark: SparkSession) -> None:
+    """By every batch and reader: a server sees one, whatever comes over it."""
+    with serve(spark, *BOUNDED) as log:
+        port = int(log.uri.rpartition(":")[2])
+        for _ in range(3):
+            assert log.read().repartition(2).count() > 0
+            assert connections(log.process.pid, port) == 1
+
+
+def connections(pid: int, port: int) -> int:
+    """How many connections a process has accepted on a port of loopback."""
+    mine = {os.readlink(path) for path in Path(f"/proc/{pid}/fd").iterdir()}
+    rows = (line.split() for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:])
+    local, established = f"0100007F:{port:04X}", "01"
+    return sum(row[1] == local and row[3] == established and f"socket:[{row[9]}]" in mine for row in rows)

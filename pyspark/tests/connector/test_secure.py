@@ -13,6 +13,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from .conftest import BOUNDED, Log, serve
+from .test_source_stream import live, until
 
 TOKEN = "hush-6f1c0d2b"
 
@@ -21,26 +22,39 @@ def openssl(*arguments: str, folder: Path) -> None:
     subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
 
 
+KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+
+
+def sign(folder: Path, name: str, *, days: int = 30) -> None:
+    """Make a key, and a certificate for it that our CA signs, for this machine."""
+    openssl("req", *KEY, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}", folder=folder)
+    (folder / "extensions").write_text("subjectAltName=IP:127.0.0.1\n")
+    by = ("-CA", "ca.pem", "-CAkey", "ca.key", "-extfile", "extensions", "-days", str(days))
+    openssl("x509", "-req", "-in", f"{name}.csr", *by, "-out", f"{name}.pem", folder=folder)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Certificates of a CA and of a server on this machine, and a file of tokens."""
+    """Certificates of a CA, of servers on this machine and of a reader, and a file of tokens."""
     folder = tmp_path_factory.mktemp("secure")
-    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-    openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=test CA", folder=folder)
-    openssl("req", *key, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=events", folder=folder)
-    (folder / "extensions").write_text("subjectAltName=IP:127.0.0.1\n")
-    sign = ("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-extfile", "extensions")
-    openssl(*sign, "-out", "server.pem", folder=folder)
+    openssl("req", "-x509", *KEY, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=test CA", folder=folder)
+    sign(folder, "server")
+    sign(folder, "reader")
+    sign(folder, "expired", days=-1)
     (folder / "tokens").write_text(f"somebody-else\n{TOKEN}\n")
     (folder / "mine").write_text(TOKEN + "\n")
     return folder
 
 
+def files(folder: Path, **names: str) -> list[str]:
+    """Flags of a server that name files."""
+    return [part for flag, name in names.items() for part in (f"--{flag.replace('_', '-')}", str(folder / name))]
+
+
 @pytest.fixture(scope="module")
 def secure(spark: SparkSession, folder: Path) -> Iterator[Log]:
-    flags = {"token-file": "tokens", "tls-cert": "server.pem", "tls-key": "server.key"}
-    paths = [part for flag, name in flags.items() for part in (f"--{flag}", str(folder / name))]
-    with serve(spark, *BOUNDED, *paths) as log:
+    flags = files(folder, token_file="tokens", tls_cert="server.pem", tls_key="server.key")
+    with serve(spark, *BOUNDED, *flags) as log:
         yield log
 
 
@@ -89,4 +103,53 @@ def test_a_token_is_shown_nowhere(secure: Log, folder: Path, tmp_path: Path) -> 
     query = writer.trigger(availableNow=True).start()
     assert query.awaitTermination(120)
     assert TOKEN not in str(query.recentProgress)
+    # What the UI shows of every query, also while it is off.
+    executions = secure.spark._jsparkSession.sharedState().statusStore().executionsList()
+    shown = "".join(executions.apply(n).physicalPlanDescription() for n in range(executions.size()))
+    assert secure.uri in shown
+    assert TOKEN not in shown
     assert not any(TOKEN.encode() in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+
+
+def test_a_server_that_wants_certificates_reads_with_one_and_says_so_without(spark: SparkSession, folder: Path) -> None:
+    flags = files(folder, tls_cert="server.pem", tls_key="server.key", tls_client_ca="ca.pem")
+    with serve(spark, *BOUNDED, *flags) as log:
+        trust = {"tls.ca": str(folder / "ca.pem")}
+        own = {"tls.certificate": str(folder / "reader.pem"), "tls.key": str(folder / "reader.key")}
+        assert log.read("tracks", **trust, **own).count() == 2000
+        advice = "does it want to see a certificate of its clients, and trust the one it was shown?"
+        assert advice in refused(log, **trust)
+        late = {"tls.certificate": str(folder / "expired.pem"), "tls.key": str(folder / "expired.key")}
+        assert advice in refused(log, **trust, **late)
+
+
+def test_a_server_whose_certificate_has_expired_is_not_trusted(spark: SparkSession, folder: Path) -> None:
+    with serve(spark, *BOUNDED, *files(folder, tls_cert="expired.pem", tls_key="expired.key")) as log:
+        told = refused(log, **{"tls.ca": str(folder / "ca.pem")})
+        assert "invalid peer certificate: Expired; its certificate has to be for its host, of this day, and signed" in told
+
+
+def test_a_token_is_replaced_while_a_query_runs(spark: SparkSession, folder: Path, tmp_path: Path) -> None:
+    """First the server learns the new one, then readers use it, then the server forgets the old one."""
+    known, mine = tmp_path / "known", tmp_path / "mine"
+    known.write_text("old-3a\n")
+    mine.write_text("old-3a\n")
+    with serve(spark, *live(), "--token-file", str(known)) as log:
+        stream = log.follow(tokenFile=str(mine), **{"fetch.retries": "0"})
+        writer = stream.writeStream.format("noop").option("checkpointLocation", str(tmp_path / "checkpoint"))
+        query = writer.start()
+
+        def read_on() -> None:
+            """Wait for a batch that began after this."""
+            last = query.lastProgress["batchId"] if query.lastProgress else -1
+            until(lambda: query.exception() or (query.lastProgress and query.lastProgress["batchId"] >= last + 2))
+            assert query.exception() is None
+
+        read_on()
+        known.write_text("old-3a\nnew-7c\n")
+        mine.write_text("new-7c\n")
+        read_on()
+        known.write_text("new-7c\n")
+        read_on()
+        assert "is not, or no longer, one of this server's" in refused(log, token="old-3a")
+        query.stop()

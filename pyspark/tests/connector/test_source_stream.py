@@ -7,6 +7,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming import StreamingQuery
 
-from .conftest import BOUNDED, Log, serve
+from .conftest import BOUNDED, LONG, Log, serve
 
 
 def write(frame: DataFrame, folder: Path, **trigger: object) -> StreamingQuery:
@@ -54,8 +55,8 @@ def until(condition: Callable[[], object], seconds: float = 60) -> None:
         time.sleep(0.1)
 
 
-def live() -> list[str]:
-    """Flags of a log of today and yesterday that grows by ten minutes a second."""
+def live(speed: float = 600) -> list[str]:
+    """Flags of a log of today and yesterday that goes on, by ten minutes a second."""
     now = datetime.now(UTC).replace(tzinfo=None)
     start = (now - timedelta(days=1)).strftime("%Y-%m-%d")
     anchor = now.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -71,7 +72,7 @@ def live() -> list[str]:
         "--anchor",
         anchor,
         "--speed",
-        "600",
+        f"{speed:f}",
     ]
 
 
@@ -158,6 +159,35 @@ def test_available_now_stops_at_the_offsets_seen_at_its_start(spark: SparkSessio
         assert read >= seen
         assert read < len(held(log)), "the log grew, and the query did not follow it"
         assert sum(1 for progress in query.recentProgress if progress["numInputRows"]) >= 3
+
+
+def test_available_now_checks_again_that_its_end_is_there(spark: SparkSession, tmp_path: Path) -> None:
+    """The server is another one after the first batch, and its log, which has ended, is shorter."""
+    with ExitStack() as servers:
+        longer = servers.enter_context(serve(spark, *BOUNDED))
+        port = int(longer.uri.rpartition(":")[2])
+
+        def shorten(_: DataFrame, batch: int) -> None:
+            if batch == 0:
+                longer.process.terminate()
+                longer.process.wait(20)
+                servers.enter_context(serve(spark, *BOUNDED[:-1], "2020-01-02", port=port))
+
+        writer = longer.follow(maxOffsetsPerTrigger="300").writeStream.foreachBatch(shorten)
+        query = writer.option("checkpointLocation", str(tmp_path)).trigger(availableNow=True).start()
+        with pytest.raises(StreamingQueryException, match="DOWNBEAT_DATA_LOSS"):
+            query.awaitTermination(120)
+
+
+def test_a_query_that_is_stopped_ends_the_servers_work(spark: SparkSession, tmp_path: Path) -> None:
+    with serve(spark, *LONG, "--metrics", "127.0.0.1:0") as log:
+        slow = log.follow().selectExpr("reflect('java.lang.Thread', 'sleep', 100L) AS slept")
+        query = slow.writeStream.format("noop").option("checkpointLocation", str(tmp_path)).start()
+        until(lambda: log.metric("reads_open") == 1)
+        query.stop()
+        # Within a second, where the machine has time for it.
+        until(lambda: log.metric("reads_open") == 0, seconds=5)
+        assert 0 < log.metric("sent_rows_total") < log.read(columns="offset").count() / 2
 
 
 def test_a_processing_time_trigger_follows_the_log_and_reports_how_far_behind_it_is(
@@ -419,10 +449,12 @@ def refused(frame: DataFrame, folder: Path) -> str:
 
 def test_a_checkpoint_of_another_world_is_refused_naming_both(log: Log, faultless: Log, tmp_path: Path) -> None:
     run(log.follow(maxOffsetsPerTrigger="1000"), tmp_path)
-    text = refused(faultless.follow(), tmp_path)
-    assert "DOWNBEAT_WORLD_MISMATCH" in text
-    assert log.world in text
-    assert faultless.world in text
+    # Its rows are others, so there is nothing to go on with, lost or not.
+    for fail in ("true", "false"):
+        text = refused(faultless.follow(failOnDataLoss=fail), tmp_path)
+        assert "DOWNBEAT_WORLD_MISMATCH" in text
+        assert log.world in text
+        assert faultless.world in text
 
 
 def test_a_checkpoint_of_another_stream_is_refused(log: Log, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ use arrow::datatypes::SchemaRef;
 use arrow_flight::{Action, FlightDescriptor};
 use futures::TryStreamExt;
 use prost::Message;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     BatchReader, Credentials, Error, OFFSETS_ACTION, PartitionOffsets, Patience, Read, Result, WORLD_ACTION,
@@ -21,6 +22,7 @@ const MESSAGE_BYTES: usize = 64 * 1024 * 1024;
 #[derive(Debug, Clone)]
 pub struct Client {
     shared: Arc<Shared>,
+    cancel: CancellationToken,
 }
 
 /// What clients and the readers they opened have in common.
@@ -40,14 +42,13 @@ impl Client {
         Self::connect_with(uris, world, &Credentials::default(), Patience::default())
     }
 
-    /// Connects to the first of `uris` (`grpc://host:port` or `grpc+tls://host:port`, several separated by commas) that
-    /// answers, and ties the client to its world, which must be `world` if one is given.
+    /// A client of `world`, or where none is given, of that of the first of `uris` (`grpc://host:port` or
+    /// `grpc+tls://host:port`, several separated by commas) that answers. Who knows the world asks nobody before the first
+    /// call.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] for a malformed address or a file of `credentials` that cannot be read,
-    /// [`Error::Unavailable`] if no replica answers (at once, or where a world is given, after as long as the client's
-    /// patience), [`Error::Unauthenticated`] if one does not know the token, [`Error::FailedPrecondition`] if they serve
-    /// another world.
+    /// [`Error::InvalidArgument`] for a malformed address or a file of `credentials` that cannot be read; where no world is
+    /// given, [`Error::Unavailable`] if no replica answers, [`Error::Unauthenticated`] if one does not know the token.
     pub fn connect_with(
         uris: &str,
         world: Option<&str>,
@@ -55,19 +56,17 @@ impl Client {
         patience: Patience,
     ) -> Result<Self> {
         let replicas = Replicas::new(uris, credentials, patience, MESSAGE_BYTES)?;
-        runtime()?
-            .block_on(async {
-                let mut attempts = replicas.attempts();
-                loop {
-                    match first_world(&replicas, world).await {
-                        Ok(fingerprint) => return Ok(fingerprint),
-                        // Who knows the world has met its server before, so it will be back.
-                        Err(error) if world.is_some() => attempts.wait(error).await?,
-                        Err(error) => return Err(error),
-                    }
-                }
-            })
-            .map(|world| Self { shared: Arc::new(Shared { replicas, world }) })
+        let world = match world {
+            Some(world) => world.to_owned(),
+            None => runtime()?.block_on(first_world(&replicas))?,
+        };
+        Ok(Self { shared: Arc::new(Shared { replicas, world }), cancel: CancellationToken::new() })
+    }
+
+    /// The same client, over the same connection, whose calls and readings fail with [`Error::Cancelled`] soon after `cancel` is cancelled, from
+    /// any thread.
+    pub fn until(self, cancel: CancellationToken) -> Self {
+        Self { cancel, ..self }
     }
 
     /// The fingerprint of the world the client is tied to.
@@ -80,7 +79,7 @@ impl Client {
     /// # Errors
     /// Those of the server, and [`Error::Unavailable`] if none can be reached for as long as the client's [`Patience`].
     pub fn world(&self) -> Result<WorldReply> {
-        let reply = self.shared.replicas.call(told_world)?;
+        let reply = self.shared.replicas.call(&self.cancel, told_world)?;
         match reply.world == self.shared.world {
             true => Ok(reply),
             false => Err(Error::FailedPrecondition(format!(
@@ -107,8 +106,8 @@ impl Client {
     pub fn offsets_of(&self, mut request: proto::OffsetsRequest) -> Result<Vec<PartitionOffsets>> {
         request.world.clone_from(&self.shared.world);
         let body = request.encode_to_vec();
-        let reply: proto::OffsetsReply =
-            self.shared.replicas.call(async |replica| action(replica, OFFSETS_ACTION, body.clone()).await)?;
+        let ask = async |replica: &Replica| action(replica, OFFSETS_ACTION, body.clone()).await;
+        let reply: proto::OffsetsReply = self.shared.replicas.call(&self.cancel, ask)?;
         Ok(reply.partitions)
     }
 
@@ -124,7 +123,8 @@ impl Client {
             ..Default::default()
         };
         let descriptor = FlightDescriptor::new_cmd(range.encode_to_vec());
-        self.shared.replicas.call(async |replica| replica.schema(descriptor.clone()).await).map(Arc::new)
+        let ask = async |replica: &Replica| replica.schema(descriptor.clone()).await;
+        self.shared.replicas.call(&self.cancel, ask).map(Arc::new)
     }
 
     /// Starts to read rows in the background, two batches ahead at most.
@@ -132,24 +132,16 @@ impl Client {
     /// # Errors
     /// [`Error::Internal`] if no thread can be started; all others come from [`BatchReader::next`].
     pub fn read(&self, read: Read) -> Result<BatchReader> {
-        BatchReader::of_range(Arc::clone(&self.shared), read)
+        BatchReader::of_range(Arc::clone(&self.shared), read, self.cancel.clone())
     }
 }
 
 /// The world of the first replica that answers, which is asked first from now on.
-async fn first_world(replicas: &Replicas, wanted: Option<&str>) -> Result<String> {
+async fn first_world(replicas: &Replicas) -> Result<String> {
     let mut failures = Vec::new();
     for (index, replica) in replicas.servers().iter().enumerate() {
         match told_world(replica).await {
             Ok(reply) => {
-                if let Some(wanted) = wanted.filter(|&wanted| wanted != reply.world) {
-                    return Err(Error::FailedPrecondition(format!(
-                        "world {wanted} is wanted, {} serves world {}; use a server with the seed and configuration \
-                         of {wanted}, or begin anew with a fresh checkpoint and lake",
-                        replica.uri(),
-                        reply.world
-                    )));
-                }
                 replicas.prefer(index);
                 return Ok(reply.world);
             }
@@ -157,10 +149,7 @@ async fn first_world(replicas: &Replicas, wanted: Option<&str>) -> Result<String
             Err(error) => return Err(error),
         }
     }
-    Err(Error::Unavailable(format!(
-        "{}; is the address right, and is `downbeat serve` running there?",
-        failures.join("; ")
-    )))
+    Err(Error::Unavailable(failures.join("; ")))
 }
 
 async fn told_world(replica: &Replica) -> Result<WorldReply> {

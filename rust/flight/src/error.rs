@@ -1,6 +1,6 @@
 //! What can go wrong between a reader and a log: one variant a gRPC code, so that nothing is lost on the wire.
 
-use std::error::Error as _;
+use std::{error::Error as _, io};
 
 use tonic::{Code, Status};
 
@@ -50,6 +50,10 @@ pub enum Error {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
+    pub(crate) fn cancelled() -> Self {
+        Self::Cancelled("the reading was cancelled".into())
+    }
+
     /// The gRPC code of the variant.
     pub const fn code(&self) -> Code {
         match self {
@@ -77,7 +81,7 @@ impl Error {
     pub(crate) fn from_status(uri: &str, status: &Status) -> Self {
         // Only a status made on this side, for a connection that broke or never was, has a source.
         if let Some(source) = status.source() {
-            return Self::Unavailable(format!("{uri} cannot be reached: {}", innermost(source)));
+            return Self::Unavailable(unreachable(uri, source));
         }
         let text = status.message().to_owned();
         match status.code() {
@@ -105,13 +109,37 @@ impl From<Error> for Status {
     }
 }
 
+/// Why there was no connection, or none any longer, and what may help.
+fn unreachable(uri: &str, cause: &(dyn std::error::Error + 'static)) -> String {
+    let reason = innermost(cause);
+    let never_was = causes(cause).any(|cause| {
+        cause.downcast_ref::<io::Error>().is_some_and(|error| {
+            use io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable, TimedOut};
+            matches!(error.kind(), ConnectionRefused | HostUnreachable | NetworkUnreachable | TimedOut)
+        })
+    });
+    let advice = if never_was {
+        "; is the address right, and is `downbeat serve` running there?"
+    } else if reason.starts_with("invalid peer certificate") {
+        "; its certificate has to be for its host, of this day, and signed by a CA that is trusted here"
+    } else if uri.starts_with("grpc+tls://") {
+        // With TLS 1.3 a client may learn that its certificate was refused from nothing but the end of the connection.
+        "; does it want to see a certificate of its clients, and trust the one it was shown?"
+    } else {
+        ""
+    };
+    format!("{uri} cannot be reached: {reason}{advice}")
+}
+
+fn causes<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
+}
+
 /// The text of the last cause in the chain: "Connection refused" tells more than "transport error".
 pub(crate) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut last = error;
-    while let Some(source) = last.source() {
-        last = source;
-    }
-    last.to_string()
+    causes(error).last().unwrap_or(error).to_string()
 }
 
 #[cfg(test)]

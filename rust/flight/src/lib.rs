@@ -48,10 +48,11 @@ pub use error::{Error, Result};
 pub use log::{Batches, Held, Log, LogError, LogStream};
 pub use proto::{Endpoint, PartitionOffsets, StreamInfo, WorldReply};
 pub use query::{Query, QueryClient};
-pub use reader::{BatchReader, Canceller, Read};
+pub use reader::{BatchReader, Read};
 pub use replicas::Patience;
 pub use security::{Credentials, Secret, Security, ServerTls, Token};
 pub use server::{Server, ServerOptions};
+pub use tokio_util::sync::CancellationToken;
 
 /// The action that tells the first and last rows held, or a row by its time.
 const OFFSETS_ACTION: &str = "offsets";

@@ -34,7 +34,8 @@ const ENVELOPE_BYTES: usize = 64;
 /// Messages ready for the client: one being sent, one being made; a third only adds memory.
 const READY_MESSAGES: usize = 2;
 
-/// How soon a following reader looks for more rows after some came; each look in vain doubles it.
+/// How soon a following reader looks for more rows after some came; each look in vain doubles it. So many rows as arrive
+/// in it share a message.
 const FIRST_POLL: Duration = Duration::from_millis(1);
 
 /// The longest it is: well under what a person or a micro-batch notices, and cheap for a log that is silent.
@@ -80,7 +81,7 @@ impl Producer {
         let mut next = *from;
         let mut poll = FIRST_POLL;
         loop {
-            if until.is_some_and(|until| next >= until) {
+            if self.sender.is_closed() || until.is_some_and(|until| next >= until) {
                 return Ok(());
             }
             let held = self.held().await?;
@@ -92,15 +93,14 @@ impl Producer {
                 self.emit(next..reachable).await?;
                 next = reachable;
                 poll = FIRST_POLL;
-                if self.sender.is_closed() {
-                    return Ok(());
-                }
             } else if held.ended {
                 return until.map_or(Ok(()), |until| Err(beyond(stream, *partition, next, until, held)));
-            } else if !self.wait(poll).await? {
-                return Ok(());
             } else {
                 poll = (poll * 2).min(LONGEST_POLL);
+            }
+            // Also after rows: they come one by one, and a message for each would cost both sides more than it carries.
+            if until.is_none_or(|until| next < until) && !self.wait(poll).await? {
+                return Ok(());
             }
         }
     }

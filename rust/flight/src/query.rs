@@ -11,6 +11,7 @@ use arrow_flight::{
 use futures::StreamExt;
 use prost::Message;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     BatchReader, Credentials, Error, Patience, Result, proto,
@@ -42,6 +43,7 @@ pub struct QueryClient {
     replicas: Arc<Replicas>,
     credentials: Credentials,
     patience: Patience,
+    cancel: CancellationToken,
 }
 
 impl QueryClient {
@@ -51,7 +53,13 @@ impl QueryClient {
     /// [`Error::InvalidArgument`] for a malformed address or a file of `credentials` that cannot be read.
     pub fn new(uris: &str, credentials: Credentials, patience: Patience) -> Result<Self> {
         let replicas = Arc::new(Replicas::new(uris, &credentials, patience, MESSAGE_BYTES)?);
-        Ok(Self { replicas, credentials, patience })
+        Ok(Self { replicas, credentials, patience, cancel: CancellationToken::new() })
+    }
+
+    /// The same client, whose calls and readings fail with [`Error::Cancelled`] soon after `cancel` is cancelled, from any
+    /// thread.
+    pub fn until(self, cancel: CancellationToken) -> Self {
+        Self { cancel, ..self }
     }
 
     /// The schema of a result.
@@ -60,7 +68,7 @@ impl QueryClient {
     /// Those of the server, and [`Error::Unavailable`] if none can be reached for as long as the client's [`Patience`].
     pub fn schema(&self, query: &Query) -> Result<SchemaRef> {
         let descriptor = query.descriptor();
-        let schema = self.replicas.call(async |replica: &Replica| match replica.schema(descriptor.clone()).await {
+        let ask = async |replica: &Replica| match replica.schema(descriptor.clone()).await {
             // GetSchema is optional, and what GetFlightInfo says of the schema is, too.
             Err(Error::Unimplemented(_)) => {
                 let info = info(replica, descriptor.clone()).await?;
@@ -69,8 +77,8 @@ impl QueryClient {
                 })
             }
             told => told,
-        });
-        schema.map(|schema: Schema| Arc::new(schema))
+        };
+        self.replicas.call(&self.cancel, ask).map(|schema: Schema| Arc::new(schema))
     }
 
     /// The parts of a result, each to be read on its own.
@@ -79,7 +87,8 @@ impl QueryClient {
     /// As [`Self::schema`].
     pub fn endpoints(&self, query: &Query) -> Result<Vec<proto::Endpoint>> {
         let descriptor = query.descriptor();
-        let info = self.replicas.call(async |replica: &Replica| info(replica, descriptor.clone()).await)?;
+        let ask = async |replica: &Replica| info(replica, descriptor.clone()).await;
+        let info = self.replicas.call(&self.cancel, ask)?;
         info.endpoint
             .into_iter()
             .map(|endpoint| {
@@ -100,7 +109,7 @@ impl QueryClient {
     pub fn read(&self, endpoint: proto::Endpoint) -> Result<BatchReader> {
         let replicas = self.locations(&endpoint.locations)?;
         let ticket = Ticket::new(endpoint.ticket);
-        BatchReader::start(async move |events| {
+        BatchReader::start(self.cancel.clone(), async move |events| {
             let mut attempts = replicas.attempts();
             let mut part = Part { schema: None, rows: 0, events };
             loop {

@@ -1,16 +1,7 @@
 //! One partition's rows, read to the end whatever happens to connections: each batch is checked to follow the last, and
 //! a reading that breaks goes on at the next row.
 
-use std::{
-    any::Any,
-    fmt,
-    panic::AssertUnwindSafe,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{any::Any, fmt, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use arrow_flight::{
@@ -21,6 +12,7 @@ use arrow_flight::{
 use futures::{FutureExt, StreamExt};
 use prost::Message;
 use tokio::{sync::mpsc, task::AbortHandle};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     Error, Result,
@@ -58,53 +50,40 @@ pub(crate) enum Event {
 #[derive(Debug)]
 pub struct BatchReader {
     events: mpsc::Receiver<Event>,
-    canceller: Canceller,
+    cancel: CancellationToken,
+    task: AbortHandle,
     /// How the reading ended.
     ended: Option<Result<()>>,
 }
 
-/// Ends a reading from another thread.
-#[derive(Debug, Clone)]
-pub struct Canceller {
-    cancelled: Arc<AtomicBool>,
-    task: AbortHandle,
-}
-
-impl Canceller {
-    /// Makes the reader's current and later calls of [`BatchReader::next`] fail with [`Error::Cancelled`], soon.
-    pub fn cancel(&self) {
-        self.cancelled.store(true, Ordering::Release);
-        self.task.abort();
-    }
-}
-
 impl BatchReader {
     /// Reads rows of a stream, each once, whatever happens to connections.
-    pub(crate) fn of_range(shared: Arc<Shared>, read: Read) -> Result<Self> {
-        Self::start(async move |sender| {
+    pub(crate) fn of_range(shared: Arc<Shared>, read: Read, cancel: CancellationToken) -> Result<Self> {
+        Self::start(cancel, async move |sender| {
             let attempts = shared.replicas.attempts();
             Reading { next: read.from, read, schema: None, attempts, sender }.run(&shared).await
         })
     }
 
-    /// Starts the task that hands batches over, and then ends or fails.
-    pub(crate) fn start<F>(reading: impl FnOnce(mpsc::Sender<Event>) -> F) -> Result<Self>
+    /// Starts the task that hands batches over, and then ends or fails; cancelled, it stops where it is, without a word.
+    pub(crate) fn start<F>(cancel: CancellationToken, reading: impl FnOnce(mpsc::Sender<Event>) -> F) -> Result<Self>
     where
         F: Future<Output = Result<()>> + Send + 'static,
     {
         let (sender, events) = mpsc::channel(READY_BATCHES);
         let reading = AssertUnwindSafe(reading(sender.clone())).catch_unwind();
+        let cancelled = cancel.clone();
         let task = runtime()?.spawn(async move {
-            let event = match reading.await {
-                Ok(Ok(())) => Event::End,
-                Ok(Err(error)) => Event::Failed(error),
-                Err(panic) => Event::Failed(Error::Internal(format!("the reading panicked: {}", said(&*panic)))),
+            let event = match cancelled.run_until_cancelled(reading).await {
+                None => return,
+                Some(Ok(Ok(()))) => Event::End,
+                Some(Ok(Err(error))) => Event::Failed(error),
+                Some(Err(panic)) => Event::Failed(Error::Internal(format!("the reading panicked: {}", said(&*panic)))),
             };
             // A reader that was dropped no longer wants to know.
             let _ = sender.send(event).await;
         });
-        let canceller = Canceller { cancelled: Arc::new(AtomicBool::new(false)), task: task.abort_handle() };
-        Ok(Self { events, canceller, ended: None })
+        Ok(Self { events, cancel, task: task.abort_handle(), ended: None })
     }
 
     /// The next rows with the offset of the first, or `None` once every row was read. Blocks. After the end or an error
@@ -112,7 +91,8 @@ impl BatchReader {
     ///
     /// # Errors
     /// What the server said; [`Error::Unavailable`] if no replica could be reached for as long as the client's patience;
-    /// [`Error::DataLoss`] if rows are missing or doubled; [`Error::Cancelled`] after [`Canceller::cancel`].
+    /// [`Error::DataLoss`] if rows are missing or doubled; [`Error::Cancelled`] once the client is (see
+    /// [`Client::until`](crate::Client::until)).
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Result<Option<(u64, RecordBatch)>> {
         if !self.is_over() {
@@ -140,7 +120,7 @@ impl BatchReader {
     }
 
     fn is_over(&self) -> bool {
-        self.ended.is_some() || self.canceller.cancelled.load(Ordering::Acquire)
+        self.ended.is_some() || self.cancel.is_cancelled()
     }
 
     /// The batch in an event, or a note of how the reading ended.
@@ -155,25 +135,20 @@ impl BatchReader {
 
     /// How the reading ended.
     fn end(&mut self) -> Result<()> {
-        let cancelled = self.canceller.cancelled.load(Ordering::Acquire);
+        let cancelled = self.cancel.is_cancelled();
         let ended = self.ended.get_or_insert_with(|| {
             Err(match cancelled {
-                true => Error::Cancelled("the reading was cancelled".into()),
+                true => Error::cancelled(),
                 false => Error::Internal("the reading task ended without a word".into()),
             })
         });
         ended.clone()
     }
-
-    /// A handle that ends this reading from another thread.
-    pub fn canceller(&self) -> Canceller {
-        self.canceller.clone()
-    }
 }
 
 impl Drop for BatchReader {
     fn drop(&mut self) {
-        self.canceller.task.abort();
+        self.task.abort();
     }
 }
 
@@ -295,5 +270,18 @@ pub(crate) fn unreadable(whom: &str, error: FlightError) -> Error {
     match error {
         FlightError::Tonic(status) => Error::from_status(whom, &status),
         other => Error::DataLoss(format!("{whom} sent what cannot be read: {other}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reading_that_panics_says_so() {
+        let mut reader = BatchReader::start(CancellationToken::new(), async |_| panic!("of all things")).unwrap();
+        let error = reader.next().unwrap_err();
+        assert_eq!(error, Error::Internal("the reading panicked: of all things".into()));
+        assert_eq!(reader.next(), Err(error), "for good");
     }
 }

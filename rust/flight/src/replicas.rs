@@ -14,6 +14,7 @@ use arrow_flight::{
 };
 use futures::TryStreamExt;
 use tokio::runtime::{Builder, Handle, Runtime};
+use tokio_util::sync::CancellationToken;
 use tonic::{
     Status,
     service::interceptor::InterceptedService,
@@ -162,9 +163,9 @@ impl Replicas {
         &self.servers[self.current.load(Ordering::Relaxed)]
     }
 
-    /// Asks one replica after the other until one answers, or it has taken too long. Blocks.
-    pub(crate) fn call<T>(&self, call: impl AsyncFn(&Replica) -> Result<T>) -> Result<T> {
-        runtime()?.block_on(async {
+    /// Asks one replica after the other until one answers, it has taken too long, or is cancelled. Blocks.
+    pub(crate) fn call<T>(&self, cancel: &CancellationToken, call: impl AsyncFn(&Replica) -> Result<T>) -> Result<T> {
+        let answer = async {
             let mut attempts = self.attempts();
             loop {
                 let replica = self.current();
@@ -176,7 +177,8 @@ impl Replicas {
                     }
                 }
             }
-        })
+        };
+        runtime()?.block_on(cancel.run_until_cancelled(answer)).unwrap_or_else(|| Err(Error::cancelled()))
     }
 }
 

@@ -107,3 +107,39 @@ fn credentials(to: &Connection) -> Credentials {
         server_name: given(&to.tls_server_name),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn to(uris: &str) -> Connection {
+        Connection { uris: uris.into(), ..Default::default() }
+    }
+
+    #[test]
+    fn the_client_that_was_used_longest_ago_is_dropped() {
+        let pool = Pool::new();
+        for number in 0..KEPT {
+            pool.keep(to(&number.to_string()), number, |_| true);
+        }
+        assert_eq!(pool.get(&to("0"), |_| true), Some(0));
+        pool.keep(to("one more"), KEPT, |_| true);
+        assert_eq!(pool.get(&to("1"), |_| true), None);
+        for number in (0..KEPT).filter(|&number| number != 1) {
+            assert_eq!(pool.get(&to(&number.to_string()), |_| true), Some(number));
+        }
+    }
+
+    #[test]
+    fn a_client_takes_the_place_of_those_like_it_with_the_same_credentials() {
+        let pool = Pool::new();
+        let other = Connection { token: "other".into(), ..to("here") };
+        pool.keep(to("here"), ("w1", 1), |_| true);
+        pool.keep(other.clone(), ("w1", 2), |_| true);
+        pool.keep(to("here"), ("w2", 3), |(world, _)| *world == "w2");
+        pool.keep(to("here"), ("w1", 4), |(world, _)| *world == "w1");
+        assert_eq!(pool.get(&to("here"), |(world, _)| *world == "w1"), Some(("w1", 4)));
+        assert_eq!(pool.get(&to("here"), |(world, _)| *world == "w2"), Some(("w2", 3)));
+        assert_eq!(pool.get(&other, |_| true), Some(("w1", 2)));
+    }
+}

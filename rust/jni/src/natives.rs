@@ -107,7 +107,7 @@ natives! {
 
     "openReader" "([B[B)J" => fn open_reader(env, to: JByteArray<'local>, reading: JByteArray<'local>) -> jlong {
         let (to, reading) = (decode(env, &to)?, decode(env, &reading)?);
-        Ok(READERS.insert(Arc::new(SharedReader::open(to, reading)?)))
+        Ok(READERS.insert(Arc::new(SharedReader::new(to, reading))))
     }
 
     "nextBatch" "(JJ[J)Z" => fn next_batch(

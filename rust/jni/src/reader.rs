@@ -12,7 +12,7 @@ use arrow::{
     datatypes::{Field, FieldRef, Fields, Schema, TimestampMicrosecondType},
 };
 use downbeat_flight::{
-    BatchReader, Canceller, Client, Read,
+    BatchReader, CancellationToken, Client, Read,
     proto::{self, Connection, Reading, reading::Source},
 };
 use downbeat_kernels::{Cleanser, dedupe::Deduper};
@@ -35,8 +35,11 @@ const ARRIVED_AT: &str = "arrived_at";
 /// A reader as the JVM shares it: one thread reads, any other may cancel.
 #[derive(Debug)]
 pub(crate) struct SharedReader {
-    reader: Mutex<Reader>,
-    canceller: Canceller,
+    to: Connection,
+    reading: Reading,
+    cancel: CancellationToken,
+    /// Opened by whoever asks for rows first, so that this, too, can be cancelled.
+    reader: Mutex<Option<Reader>>,
 }
 
 /// Rows that are handed on.
@@ -87,22 +90,48 @@ struct Contract {
 }
 
 impl SharedReader {
+    /// Takes note of what to read; nothing happens before [`Self::next`].
+    pub(crate) fn new(to: Connection, reading: Reading) -> Self {
+        Self { to, reading, cancel: CancellationToken::new(), reader: Mutex::new(None) }
+    }
+
+    /// The next rows, or `None` after the last, or after `timeout`, which the time for opening adds to.
+    pub(crate) fn next(&self, timeout: Option<Duration>) -> Result<Option<Rows>> {
+        let mut opened = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        let reader = match &mut *opened {
+            Some(reader) => reader,
+            none => none.insert(Reader::open(self.to.clone(), self.reading.clone(), &self.cancel)?),
+        };
+        reader.next(timeout)
+    }
+
+    /// Ends the reading from another thread.
+    pub(crate) fn cancel(&self) {
+        self.cancel.cancel();
+    }
+}
+
+impl Reader {
     /// Starts to read. With dedupe, first reads the window before the range again unless its state is at hand.
-    pub(crate) fn open(to: Connection, reading: Reading) -> Result<Self> {
+    fn open(to: Connection, reading: Reading, cancel: &CancellationToken) -> Result<Self> {
         let Reading { source, schema, dedupe, filter, cleanse, output } = reading;
         let (rows, name, foreign, columns, dedupe) = match source {
             None => return Err(Error::Call("a reader needs rows or an endpoint".into())),
-            Some(Source::Endpoint(endpoint)) => {
-                (client::server(to)?.read(endpoint)?, "the result".to_owned(), true, usize::MAX, None)
-            }
+            Some(Source::Endpoint(endpoint)) => (
+                client::server(to)?.until(cancel.clone()).read(endpoint)?,
+                "the result".to_owned(),
+                true,
+                usize::MAX,
+                None,
+            ),
             Some(Source::Rows(range)) => {
                 let (name, columns) = (range.stream.clone(), range.columns.len());
-                let (rows, dedupe) = open_range(&client::client(to, &range.world)?, range, dedupe)?;
+                let (rows, dedupe) =
+                    open_range(&client::client(to, &range.world)?.until(cancel.clone()), range, dedupe)?;
                 (rows, name, false, columns, dedupe)
             }
         };
-        let canceller = rows.canceller();
-        let reader = Reader {
+        Ok(Self {
             rows,
             name,
             planned: Some(schema),
@@ -112,58 +141,9 @@ impl SharedReader {
             filter: filter.map(Contract::new).transpose()?,
             cleanse: cleanse.map(Contract::new).transpose()?,
             output: output.into_iter().map(|position| position as usize).collect(),
-        };
-        Ok(Self { reader: Mutex::new(reader), canceller })
-    }
-
-    /// The next rows, or `None` after the last, or after `timeout`.
-    pub(crate) fn next(&self, timeout: Option<Duration>) -> Result<Option<Rows>> {
-        self.reader.lock().unwrap_or_else(PoisonError::into_inner).next(timeout)
-    }
-
-    /// Ends the reading from another thread.
-    pub(crate) fn cancel(&self) {
-        self.canceller.cancel();
-    }
-}
-
-/// The rows of a range, and what tells their duplicates if that is wanted.
-fn open_range(
-    client: &Client,
-    range: proto::ReadRange,
-    dedupe: Option<proto::Dedupe>,
-) -> Result<(BatchReader, Option<Dedupe>)> {
-    let (Some(partition), Some(from)) = (range.partition, range.from) else {
-        return Err(Error::Call("a reader needs a partition and a first row".into()));
-    };
-    let until = range.until;
-    if until.is_none() && !range.follow {
-        return Err(Error::Call("a reader needs an end of its range, or follows".into()));
-    }
-    let mut columns = range.columns;
-    let dedupe = dedupe
-        .map(|plan| {
-            let key = position(&mut columns, &plan.key);
-            let arrived_at = position(&mut columns, ARRIVED_AT);
-            let window = Window {
-                world: client.fingerprint().to_owned(),
-                stream: range.stream.clone(),
-                partition,
-                key: plan.key,
-                window_us: plan.window_us,
-            };
-            let (deduper, whole) = match windows::take(&window, from) {
-                Some(deduper) => (deduper, true),
-                None => rebuild(client, &window, from, until, plan.fail_on_data_loss)?,
-            };
-            Ok::<_, Error>(Dedupe { window, deduper, until, whole, key, arrived_at })
         })
-        .transpose()?;
-    let rows = client.read(Read { stream: range.stream, partition, from, until, columns })?;
-    Ok((rows, dedupe))
-}
+    }
 
-impl Reader {
     /// The next rows that pass the filter: batches of which none does are not handed on.
     fn next(&mut self, timeout: Option<Duration>) -> Result<Option<Rows>> {
         loop {
@@ -243,6 +223,41 @@ impl Reader {
         }
         Err(Error::SchemaChanged { stream: self.name.clone(), planned: planned.to_owned(), sent: sent.to_string() })
     }
+}
+/// The rows of a range, and what tells their duplicates if that is wanted.
+fn open_range(
+    client: &Client,
+    range: proto::ReadRange,
+    dedupe: Option<proto::Dedupe>,
+) -> Result<(BatchReader, Option<Dedupe>)> {
+    let (Some(partition), Some(from)) = (range.partition, range.from) else {
+        return Err(Error::Call("a reader needs a partition and a first row".into()));
+    };
+    let until = range.until;
+    if until.is_none() && !range.follow {
+        return Err(Error::Call("a reader needs an end of its range, or follows".into()));
+    }
+    let mut columns = range.columns;
+    let dedupe = dedupe
+        .map(|plan| {
+            let key = position(&mut columns, &plan.key);
+            let arrived_at = position(&mut columns, ARRIVED_AT);
+            let window = Window {
+                world: client.fingerprint().to_owned(),
+                stream: range.stream.clone(),
+                partition,
+                key: plan.key,
+                window_us: plan.window_us,
+            };
+            let (deduper, whole) = match windows::take(&window, from) {
+                Some(deduper) => (deduper, true),
+                None => rebuild(client, &window, from, until, plan.fail_on_data_loss)?,
+            };
+            Ok::<_, Error>(Dedupe { window, deduper, until, whole, key, arrived_at })
+        })
+        .transpose()?;
+    let rows = client.read(Read { stream: range.stream, partition, from, until, columns })?;
+    Ok((rows, dedupe))
 }
 
 impl Contract {

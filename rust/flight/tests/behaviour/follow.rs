@@ -7,7 +7,7 @@ use std::{
 };
 
 use arrow_flight::Ticket;
-use downbeat_flight::{Error, proto};
+use downbeat_flight::{CancellationToken, Error, proto};
 use futures::TryStreamExt;
 use prost::Message;
 
@@ -67,12 +67,12 @@ fn a_follower_with_an_end_waits_for_it_or_hears_that_it_will_never_come() {
 #[test]
 fn another_thread_cancels_a_reader_that_waits() {
     let (_log, _server, client) = serve(10);
-    let mut reader = client.read(events(10, None)).unwrap();
-    let canceller = reader.canceller();
+    let cancel = CancellationToken::new();
+    let mut reader = client.until(cancel.clone()).read(events(10, None)).unwrap();
     let started = Instant::now();
     let cancelling = spawn(move || {
         sleep(Duration::from_millis(200));
-        canceller.cancel();
+        cancel.cancel();
     });
     assert!(matches!(reader.next(), Err(Error::Cancelled(_))));
     assert!(started.elapsed() < Duration::from_secs(5));

@@ -3,7 +3,7 @@
 use std::{sync::atomic::Ordering, thread::sleep, time::Duration};
 
 use arrow_flight::Ticket;
-use downbeat_flight::{Error, proto};
+use downbeat_flight::{Credentials, Error, Patience, proto};
 use futures::TryStreamExt;
 use prost::Message;
 
@@ -71,6 +71,26 @@ fn a_log_that_fails_half_way_is_an_error_and_never_a_shorter_answer() {
         assert!(matches!(error, Error::Internal(_) | Error::DataLoss(_)), "{error:?}");
         assert_eq!(reader.next(), Err(error), "the error stays");
     }
+}
+
+#[test]
+fn readers_that_are_slow_take_nothing_from_one_that_is_not() {
+    let rows = 64 * 8192;
+    let server = Running::new(Arc::new(MemoryLog::new("w1", 2, rows)));
+    let patience = Patience { timeout: Duration::from_secs(20), retries: 0, ..Patience::default() };
+    let client = Client::connect_with(&server.uri(), Some("w1"), &Credentials::default(), patience).unwrap();
+    let mut slow: Vec<_> = (0..16).map(|_| client.read(events(0, rows)).unwrap()).collect();
+    for reader in &mut slow {
+        reader.next().unwrap();
+    }
+    // They have filled what they may by now, all over the same connection.
+    sleep(Duration::from_millis(300));
+    let mut read = 0;
+    let mut fast = client.read(Read { partition: 1, ..events(0, rows) }).unwrap();
+    while let Some((_, batch)) = fast.next().unwrap() {
+        read += batch.num_rows() as u64;
+    }
+    assert_eq!(read, rows);
 }
 
 #[test]

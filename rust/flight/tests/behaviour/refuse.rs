@@ -74,7 +74,7 @@ fn rows_that_are_gone_or_not_there_yet_are_out_of_range() {
 #[test]
 fn another_world_is_refused_with_both_named() {
     let (_log, server, _client) = serve(10);
-    let error = Client::connect(&server.uri(), Some("w0")).unwrap_err();
+    let error = refusal(&Client::connect(&server.uri(), Some("w0")).unwrap(), events(0, 10));
     assert!(matches!(error, Error::FailedPrecondition(_)), "{error:?}");
     assert!(error.to_string().contains("w0") && error.to_string().contains("w1"), "{error}");
 

@@ -5,10 +5,10 @@ use std::{
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     sync::atomic::Ordering,
     thread::spawn,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use downbeat_flight::{Credentials, Error, Patience};
+use downbeat_flight::{CancellationToken, Credentials, Error, Patience};
 
 use super::*;
 
@@ -51,11 +51,7 @@ fn a_cut_connection_costs_no_row_and_doubles_none() {
     // In the middle of a batch, of a header, right at the start, several times over.
     for cuts in [&[3_000_000][..], &[600], &[10], &[1_000_000, 5_000_000, 300, 2_500_000]] {
         let proxy = cutting_proxy(server.address, cuts);
-        // The first connection is the one that is cut: it also carries the question for the world.
-        let client = match Client::connect(&proxy, None) {
-            Err(Error::Unavailable(_)) if cuts == [10] => Client::connect(&proxy, None).unwrap(),
-            connected => connected.unwrap(),
-        };
+        let client = Client::connect(&proxy, Some("w1")).unwrap();
         assert_eq!(all(&mut client.read(events(7, ROWS)).unwrap()).unwrap(), log.rows(0, 7..ROWS), "{cuts:?}");
     }
 }
@@ -64,15 +60,10 @@ fn a_cut_connection_costs_no_row_and_doubles_none() {
 fn a_connection_cut_at_any_byte_near_the_end_never_shortens_the_answer() {
     let log = Arc::new(MemoryLog::new("w1", 1, 20));
     let server = Running::new(Arc::clone(&log));
-    let mut cut_while_reading = 0;
-    for cut in (400..9000).step_by(211) {
-        let proxy = cutting_proxy(server.address, &[cut]);
-        // The earliest cuts hit the question for the world already.
-        let Ok(client) = Client::connect(&proxy, None) else { continue };
-        cut_while_reading += 1;
+    for cut in (0..9000).step_by(211) {
+        let client = Client::connect(&cutting_proxy(server.address, &[cut]), Some("w1")).unwrap();
         assert_eq!(all(&mut client.read(events(0, 20)).unwrap()).unwrap(), log.rows(0, 0..20), "{cut}");
     }
-    assert!(cut_while_reading > 30, "{cut_while_reading}");
 }
 
 #[test]
@@ -148,11 +139,38 @@ fn whoever_knows_the_world_waits_for_its_server() {
     first.stop();
     let patience = Patience { retries: 20, pause: Duration::from_millis(50), ..Patience::default() };
     let connect = |world| Client::connect_with(&uri, world, &Credentials::default(), patience);
-    assert!(matches!(connect(None), Err(Error::Unavailable(_))), "a first connection does not wait");
+    assert!(matches!(connect(None), Err(Error::Unavailable(_))), "whoever asks for the world does not wait");
+    let client = connect(Some("w1")).unwrap();
     std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| connect(Some("w1")).map(|client| client.fingerprint().to_owned()));
+        let waiting = scope.spawn(|| all(&mut client.read(events(0, 20)).unwrap()));
         std::thread::sleep(Duration::from_millis(200));
-        let _again = Running::at(address, log);
-        assert_eq!(waiting.join().unwrap().unwrap(), "w1");
+        let _again = Running::at(address, Arc::clone(&log));
+        assert_eq!(waiting.join().unwrap().unwrap(), log.rows(0, 0..20));
     });
+}
+
+#[test]
+fn whoever_waits_for_a_server_can_be_cancelled() {
+    let mut server = Running::new(Arc::new(MemoryLog::new("w1", 1, 20)));
+    let uri = server.uri();
+    server.stop();
+    let client = Client::connect(&uri, Some("w1")).unwrap();
+    for asks in [
+        |client: &Client| client.offsets("events", None).map(drop),
+        |client: &Client| client.schema("events", &[]).map(drop),
+        |client: &Client| client.read(events(0, 20)).unwrap().next().map(drop),
+    ] {
+        let cancel = CancellationToken::new();
+        let client = client.clone().until(cancel.clone());
+        let asked = std::thread::spawn(move || asks(&client));
+        std::thread::sleep(Duration::from_millis(200));
+        assert!(!asked.is_finished(), "it waits for the server to be back");
+        let cancelled = Instant::now();
+        cancel.cancel();
+        assert!(matches!(asked.join().unwrap(), Err(Error::Cancelled(_))));
+        assert!(cancelled.elapsed() < Duration::from_secs(2));
+    }
+    // The others of the same connection go on.
+    let _again = Running::at(server.address, Arc::new(MemoryLog::new("w1", 1, 20)));
+    client.offsets("events", None).unwrap();
 }

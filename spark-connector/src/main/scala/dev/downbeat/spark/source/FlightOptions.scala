@@ -158,10 +158,14 @@ private[source] object FlightOptions {
   /** Where a batch ends. */
   private def ending(option: String, stream: String, text: String): Position =
     Position.parse(option, stream, text) match {
-      case Position.Earliest =>
-        throw Errors.optionInvalid(option, text, "nothing ends before its start; use latest or JSON")
+      case Position.Earliest => throw beforeStart(option, text, "latest or JSON")
+      case Position.Rows(rows) if rows.values.exists(_ == Position.EarliestRow) =>
+        throw beforeStart(option, text, "-1 or a row")
       case other => other
     }
+
+  private def beforeStart(option: String, text: String, instead: String): Throwable =
+    Errors.optionInvalid(option, text, s"nothing ends before its start; use $instead")
 
   private def strategy(text: String): Boolean = text.toLowerCase(Locale.ROOT) match {
     case "error"  => false
