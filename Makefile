@@ -93,9 +93,9 @@ test-airflow: build
 
 .PHONY: sanitize
 sanitize: needs-sanitize $(JAR) ## run the kernels' and the native boundary's tests under the address sanitizer
-	$(SANITIZED) test $(SANITIZE_FLAGS) -p downbeat-kernels -p downbeat-jni
+	$(SANITIZED) test $(SANITIZE_FLAGS) --tests -p downbeat-kernels -p downbeat-jni
 	$(SANITIZED) build $(SANITIZE_FLAGS) -p downbeat-jni --lib
-	nm -D target/sanitize/$(HOST)/release/libdownbeat_jni.so | grep -q __asan_report
+	nm -D target/sanitize/$(HOST)/release/libdownbeat_jni.so | grep __asan_report >/dev/null
 	LD_PRELOAD="$$(cc -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0:handle_segv=0 \
 		JDK_JAVA_OPTIONS=-Ddownbeat.native.path=$(CURDIR)/target/sanitize/$(HOST)/release/libdownbeat_jni.so \
 		$(MVN) test-compile scalatest:test

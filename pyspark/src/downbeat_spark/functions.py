@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+#: A column, or its name.
+ColumnOrName = Column | str
+
 
 def cleanse(*columns: str, contract: str) -> Column:
     """`downbeat_cleanse` over the named columns: what a contract makes of a raw row.
@@ -20,3 +23,73 @@ def cleanse(*columns: str, contract: str) -> Column:
 def with_cleansed(raw: DataFrame, *, columns: Sequence[str], contract: str) -> DataFrame:
     """`raw` with one more column, `cleansed`: what `contract` makes of `columns` of it."""
     return raw.withColumn("cleansed", cleanse(*columns, contract=contract))
+
+
+def uuid(text: ColumnOrName) -> Column:
+    """The 16 bytes of a UUID, in any notation; null where there is none, as in all that follow."""
+    return _normalised("uuid", text)
+
+
+def timestamp(text: ColumnOrName, formats: Sequence[str] = ()) -> Column:
+    """The point in time that a text names: RFC 3339, ISO 8601 with an offset or a blank, or a number since 1970.
+
+    With `formats`, those and no others: iso, epoch_seconds, epoch_millis, epoch_micros, or patterns like dd/MM/yyyy HH:mm:ss.
+    """
+    return _normalised("timestamp", text, *([F.array(*map(F.lit, formats))] if formats else []))
+
+
+def date(text: ColumnOrName) -> Column:
+    """The day that a text names."""
+    return _normalised("date", text)
+
+
+def text(text: ColumnOrName, max_length: int | None = None) -> Column:
+    """The text in Unicode NFC, without control and zero-width characters and white space around it.
+
+    One of more than `max_length` characters is null.
+    """
+    return _normalised("text", text, *([] if max_length is None else [F.lit(max_length)]))
+
+
+def one_of(text: ColumnOrName, values: Sequence[str]) -> Column:
+    """Which of `values` a text is, letter for letter but for white space, control and zero-width characters in it."""
+    return _normalised("one_of", text, F.array(*map(F.lit, values)))
+
+
+def country(text: ColumnOrName) -> Column:
+    """The ISO 3166-1 alpha-2 code of a country, from a code or a name."""
+    return _normalised("country", text)
+
+
+def platform(text: ColumnOrName) -> Column:
+    """The kind of device that a client's own name for itself stands for."""
+    return _normalised("platform", text)
+
+
+def app_version(text: ColumnOrName) -> Column:
+    """A version as dotted numbers."""
+    return _normalised("app_version", text)
+
+
+def uri_id(text: ColumnOrName, prefix: str) -> Column:
+    """The number behind `prefix`, such as `downbeat:track:`, in a URI."""
+    return _normalised("uri_id", text, F.lit(prefix))
+
+
+def integer(text: ColumnOrName) -> Column:
+    """A whole number."""
+    return _normalised("integer", text)
+
+
+def boolean(text: ColumnOrName) -> Column:
+    """A truth value."""
+    return _normalised("boolean", text)
+
+
+def hex_id(text: ColumnOrName) -> Column:
+    """The number that 16 hexadecimal digits make."""
+    return _normalised("hex_id", text)
+
+
+def _normalised(word: str, text: ColumnOrName, *arguments: Column) -> Column:
+    return F.call_function(f"downbeat_{word}", F.col(text) if isinstance(text, str) else text, *arguments)

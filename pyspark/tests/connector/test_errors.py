@@ -120,6 +120,7 @@ BROKEN = [
     ),
     ("version: 1\ncolumns:\n  a: {from: ts, values: [x]}", "columns.a.values: it belongs to normalise: one_of"),
     ("version: 1\ncolumns:\n  a: {from: ts, normalise: one_of}", "columns.a: it lacks values"),
+    ("version: 1\ncolumns:\n  a: {from: ts, normalise: date, formats: [iso]}", "it belongs to normalise: timestamp"),
     ("version: 1\ncolumns:\n  a: {from: ms_played, normalise: uuid}", "the field 'ms_played' is bigint"),
     ("version: 1\ncolumns:\n  a: {from: ts, required: aa > 1}", "line 3, columns.a.required: [UNRESOLVED_COLUMN"),
     ("version: 1\ncolumns:\n  a: {from: ts, required: a >}", "line 3, columns.a.required: 'a >' is no expression"),

@@ -126,7 +126,9 @@ def test_a_server_that_wants_certificates_reads_with_one_and_says_so_without(spa
 def test_a_server_whose_certificate_has_expired_is_not_trusted(spark: SparkSession, folder: Path) -> None:
     with serve(spark, *BOUNDED, *files(folder, tls_cert="expired.pem", tls_key="expired.key")) as log:
         told = refused(log, **{"tls.ca": str(folder / "ca.pem")})
-        assert "invalid peer certificate: Expired; its certificate has to be for its host, of this day, and signed" in told
+        assert (
+            "invalid peer certificate: Expired; its certificate has to be for its host, of this day, and signed" in told
+        )
 
 
 def test_a_token_is_replaced_while_a_query_runs(spark: SparkSession, folder: Path, tmp_path: Path) -> None:

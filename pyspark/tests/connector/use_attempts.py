@@ -2,7 +2,7 @@
 
     use_attempts.py URI CONTRACT FOLDER
 
-Prints a line of JSON: of each job the attempts that succeeded and the rows read, and what is left in the executors' native memory.
+Prints a line of JSON: of each job the attempts that succeeded and the rows read, and what is left in executors' native memory.
 """
 
 from __future__ import annotations

@@ -358,7 +358,7 @@ impl Raw {
 
     /// Event times; null where the client's clock cannot be, if the arrival tells.
     fn times(&self, batch: &RecordBatch, collected: &mut Collected) -> Result<Option<ArrayRef>, String> {
-        let parsed = parsed(batch, "ts", Kind::Timestamp(proto::Empty {}))?;
+        let parsed = parsed(batch, "ts", Kind::Timestamp(proto::Timestamp::default()))?;
         let (Some(parsed), Some(arrived)) = (&parsed, times(batch, "arrived_at")?) else { return Ok(parsed) };
         collected.read.clocks_known = true;
         let event = parsed.as_primitive::<TimestampMicrosecondType>();

@@ -6,8 +6,11 @@
 //! U+2060 and U+FEFF; around a value it is always repaired. Which notations a parser takes is said in its module.
 
 pub(crate) mod app_version;
+pub(crate) mod boolean;
 pub(crate) mod country;
+pub(crate) mod date;
 pub(crate) mod decimal_integer;
+pub(crate) mod formats;
 pub(crate) mod hex_id;
 pub(crate) mod one_of;
 pub(crate) mod platform;
@@ -19,9 +22,9 @@ pub(crate) mod uuid;
 use std::{borrow::Cow, sync::Arc};
 
 use arrow::{
-    array::{Array, ArrayRef, ArrowPrimitiveType, BinaryArray, PrimitiveArray, StringArray},
+    array::{Array, ArrayRef, ArrowPrimitiveType, BinaryArray, BooleanArray, PrimitiveArray, StringArray},
     buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer},
-    datatypes::{DataType, Int64Type, TimestampMicrosecondType},
+    datatypes::{DataType, Date32Type, Int64Type, TimestampMicrosecondType},
 };
 
 use crate::{Error, Result, mask::Mask, proto, types};
@@ -45,6 +48,9 @@ pub struct Normaliser(Kind);
 enum Kind {
     Uuid,
     Timestamp,
+    TimestampIn(formats::Formats),
+    Date,
+    Boolean,
     Text { max_length: usize },
     OneOf(one_of::OneOf),
     Country,
@@ -79,7 +85,12 @@ impl Normaliser {
         Ok(Self(match &spec.kind {
             None => return Err(refused("its kind is not set, or newer than this library")),
             Some(Spec::Uuid(_)) => Kind::Uuid,
-            Some(Spec::Timestamp(_)) => Kind::Timestamp,
+            Some(Spec::Timestamp(timestamp)) if timestamp.formats.is_empty() => Kind::Timestamp,
+            Some(Spec::Timestamp(timestamp)) => {
+                Kind::TimestampIn(formats::Formats::new(&timestamp.formats).map_err(|reason| refused(&reason))?)
+            }
+            Some(Spec::Date(_)) => Kind::Date,
+            Some(Spec::Boolean(_)) => Kind::Boolean,
             Some(Spec::Text(text)) => {
                 Kind::Text { max_length: if text.max_length == 0 { usize::MAX } else { text.max_length as usize } }
             }
@@ -101,7 +112,9 @@ impl Normaliser {
     pub(crate) fn spark_type(&self) -> proto::Type {
         match &self.0 {
             Kind::Uuid => proto::Type::Binary,
-            Kind::Timestamp => proto::Type::Timestamp,
+            Kind::Timestamp | Kind::TimestampIn(_) => proto::Type::Timestamp,
+            Kind::Date => proto::Type::Date,
+            Kind::Boolean => proto::Type::Boolean,
             Kind::Text { .. } | Kind::OneOf(_) | Kind::Country | Kind::Platform | Kind::AppVersion => {
                 proto::Type::String
             }
@@ -116,7 +129,10 @@ impl Normaliser {
     pub fn run(&self, texts: &StringArray) -> Normalised {
         match &self.0 {
             Kind::Uuid => uuids(texts),
-            Kind::Timestamp => timestamps(texts),
+            Kind::Timestamp => timestamps(texts, timestamp::read),
+            Kind::TimestampIn(formats) => timestamps(texts, |text| formats.read(text)),
+            Kind::Date => primitives::<Date32Type>(texts, date::read),
+            Kind::Boolean => booleans(texts),
             Kind::Text { max_length } => respelled(texts, |text| text::read(text, *max_length)),
             Kind::OneOf(words) => respelled(texts, |text| words.read(text)),
             Kind::Country => respelled(texts, country::read),
@@ -221,10 +237,28 @@ fn primitives<T: ArrowPrimitiveType>(texts: &StringArray, read: impl Fn(&str) ->
     marks.finish(|nulls| Arc::new(PrimitiveArray::<T>::new(values.into(), nulls)))
 }
 
-fn timestamps(texts: &StringArray) -> Normalised {
-    let mut clean = primitives::<TimestampMicrosecondType>(texts, timestamp::read);
+fn timestamps(texts: &StringArray, read: impl Fn(&str) -> Read<i64>) -> Normalised {
+    let mut clean = primitives::<TimestampMicrosecondType>(texts, read);
     clean.values = types::in_utc(&clean.values);
     clean
+}
+
+fn booleans(texts: &StringArray) -> Normalised {
+    let mut values = Mask::new(texts.len());
+    let marks = Marks::over(texts, |marks, row, text| {
+        let value = match boolean::read(text) {
+            Read::Canonical(value) => value,
+            Read::Repaired(value) => {
+                marks.repaired.set(row);
+                value
+            }
+            Read::Malformed => return marks.unreadable(row, text),
+        };
+        if value {
+            values.set(row);
+        }
+    });
+    marks.finish(|nulls| Arc::new(BooleanArray::new(values.finish(), nulls)))
 }
 
 fn uuids(texts: &StringArray) -> Normalised {

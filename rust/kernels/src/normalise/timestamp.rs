@@ -10,10 +10,10 @@
 
 use super::{Read, trim_noise};
 
-const SECOND_US: i64 = 1_000_000;
-const DAY_S: i64 = 86_400;
+pub(super) const SECOND_US: i64 = 1_000_000;
+pub(super) const DAY_S: i64 = 86_400;
 /// What Java's and so Spark's offsets go up to.
-const MAX_OFFSET_S: i64 = 18 * 3600;
+pub(super) const MAX_OFFSET_S: i64 = 18 * 3600;
 
 /// Reads a point in time.
 pub(crate) fn read(text: &str) -> Read<i64> {
@@ -46,7 +46,7 @@ fn canonical(text: &[u8; 24]) -> Option<i64> {
 }
 
 /// Seconds since 1970, if there is such a day and such a time of it.
-fn seconds(year: i64, month: i64, day: i64, hour: i64, minute: i64, second: i64) -> Option<i64> {
+pub(super) fn seconds(year: i64, month: i64, day: i64, hour: i64, minute: i64, second: i64) -> Option<i64> {
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let days = match month {
         2 => 28 + i64::from(leap),
@@ -71,7 +71,7 @@ fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
 }
 
 /// Takes `N` digits off the front.
-fn number<const N: usize>(text: &mut &[u8]) -> Option<i64> {
+pub(super) fn number<const N: usize>(text: &mut &[u8]) -> Option<i64> {
     let (digits, rest) = text.split_first_chunk::<N>()?;
     *text = rest;
     digits.iter().try_fold(0, |value, byte| byte.is_ascii_digit().then(|| value * 10 + i64::from(byte - b'0')))
@@ -100,7 +100,7 @@ fn fraction_us(text: &mut &[u8]) -> Option<i64> {
     Some((0..6).fold(0, |value, at| value * 10 + fraction.get(at).map_or(0, |byte| i64::from(byte - b'0'))))
 }
 
-fn iso(mut text: &[u8]) -> Option<i64> {
+pub(super) fn iso(mut text: &[u8]) -> Option<i64> {
     let text = &mut text;
     let year = number::<4>(text)?;
     one_of(text, b"-")?;

@@ -17,7 +17,7 @@ use downbeat_kernels::{
     Cleanser,
     proto::{
         Call, Check, Column, Contract, Empty, Expr, Field as InputField, Function, Literal, Normaliser, OneOf,
-        Severity, Text, Type, UriId, check::Test, expr::Node, literal::Value, normaliser::Kind,
+        Severity, Text, Timestamp, Type, UriId, check::Test, expr::Node, literal::Value, normaliser::Kind,
     },
 };
 use downbeat_model::{Context, EventType, ReasonEnd, ReasonStart, Stream, ids};
@@ -87,7 +87,7 @@ pub(crate) fn listening() -> Contract {
         ("arrived_at", "arrived_at", Type::Timestamp, None),
         ("event_id", "event_id", Type::Binary, normaliser(Kind::Uuid(empty))),
         ("event_type", "event_type", Type::String, words(EventType::ALL.iter().map(|word| word.text()).collect())),
-        ("event_time", "ts", Type::Timestamp, normaliser(Kind::Timestamp(empty))),
+        ("event_time", "ts", Type::Timestamp, normaliser(Kind::Timestamp(Timestamp::default()))),
         ("user_id", "user_id", Type::Bigint, normaliser(Kind::DecimalInteger(empty))),
         ("session_id", "session_id", Type::Bigint, normaliser(Kind::HexId(empty))),
         ("track_id", "track_uri", Type::Bigint, uri(ids::TRACK_PREFIX)),

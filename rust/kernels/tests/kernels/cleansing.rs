@@ -283,7 +283,10 @@ fn a_deep_rule_within_the_documented_depth_runs() {
 fn every_normaliser_takes_empty_null_and_sliced_columns() {
     let kinds = [
         Kind::Uuid(Empty {}),
-        Kind::Timestamp(Empty {}),
+        Kind::Timestamp(proto::Timestamp::default()),
+        Kind::Timestamp(proto::Timestamp { formats: vec!["iso".to_owned()] }),
+        Kind::Date(Empty {}),
+        Kind::Boolean(Empty {}),
         Kind::Text(Text { max_length: 0 }),
         Kind::OneOf(proto::OneOf { values: vec!["a".to_owned()], ..proto::OneOf::default() }),
         Kind::Country(Empty {}),

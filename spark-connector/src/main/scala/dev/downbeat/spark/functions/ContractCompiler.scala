@@ -88,7 +88,9 @@ private[functions] final class ContractCompiler(session: SparkSession, function:
   private def cleanType(column: ColumnSpec, field: StructField): DataType = {
     val of = column.normaliser.map {
       case NormaliserSpec.Uuid                                                            => BinaryType
-      case NormaliserSpec.Timestamp                                                       => TimestampType
+      case NormaliserSpec.Timestamp(_)                                                    => TimestampType
+      case NormaliserSpec.Date                                                            => DateType
+      case NormaliserSpec.Bool                                                            => BooleanType
       case NormaliserSpec.UriId(_) | NormaliserSpec.DecimalInteger | NormaliserSpec.HexId => LongType
       case _                                                                              => StringType
     }
@@ -105,8 +107,11 @@ private[functions] final class ContractCompiler(session: SparkSession, function:
     val built = proto.Normaliser.newBuilder()
     val empty = proto.Empty.getDefaultInstance
     spec match {
-      case NormaliserSpec.Uuid         => built.setUuid(empty)
-      case NormaliserSpec.Timestamp    => built.setTimestamp(empty)
+      case NormaliserSpec.Uuid => built.setUuid(empty)
+      case NormaliserSpec.Timestamp(formats) =>
+        built.setTimestamp(proto.Timestamp.newBuilder().addAllFormats(formats.asJava))
+      case NormaliserSpec.Date         => built.setDate(empty)
+      case NormaliserSpec.Bool         => built.setBoolean(empty)
       case NormaliserSpec.Text(length) => built.setText(proto.Text.newBuilder().setMaxLength(length.getOrElse(0)))
       case NormaliserSpec.OneOf(values, aliases) =>
         built.setOneOf(proto.OneOf.newBuilder().addAllValues(values.asJava).putAllAliases(aliases.asJava))

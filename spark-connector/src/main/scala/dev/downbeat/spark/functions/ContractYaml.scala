@@ -42,7 +42,13 @@ private[functions] sealed trait NormaliserSpec
 
 private[functions] object NormaliserSpec {
   case object Uuid extends NormaliserSpec
-  case object Timestamp extends NormaliserSpec
+
+  /** @param formats
+    *   the notations that are read; none: the usual ones
+    */
+  final case class Timestamp(formats: Seq[String]) extends NormaliserSpec
+  case object Date extends NormaliserSpec
+  case object Bool extends NormaliserSpec
   final case class Text(maxLength: Option[Int]) extends NormaliserSpec
   final case class OneOf(values: Seq[String], aliases: ListMap[String, String]) extends NormaliserSpec
   case object Country extends NormaliserSpec
@@ -59,11 +65,24 @@ private[functions] object NormaliserSpec {
 private[functions] object ContractYaml {
   private val topKeys = Seq("version", "columns", "rules")
   private val columnKeys =
-    Seq("from", "normalise", "required", "min", "max", "values", "aliases", "prefix", "max_length", "default")
+    Seq(
+      "from",
+      "normalise",
+      "required",
+      "min",
+      "max",
+      "values",
+      "aliases",
+      "prefix",
+      "max_length",
+      "formats",
+      "default"
+    )
   private val ruleKeys = Seq("name", "expect", "when", "severity", "description")
   private val normalisers = Seq(
     "uuid",
     "timestamp",
+    "date",
     "text",
     "one_of",
     "country",
@@ -71,11 +90,18 @@ private[functions] object ContractYaml {
     "app_version",
     "uri_id",
     "integer",
+    "boolean",
     "hex_id"
   )
 
   /** Keys that belong to one normaliser. */
-  private val keyOf = Map("values" -> "one_of", "aliases" -> "one_of", "prefix" -> "uri_id", "max_length" -> "text")
+  private val keyOf = Map(
+    "values" -> "one_of",
+    "aliases" -> "one_of",
+    "prefix" -> "uri_id",
+    "max_length" -> "text",
+    "formats" -> "timestamp"
+  )
 
   def parse(file: String, text: String): ContractSpec = new Parser(file).contract(text)
 
@@ -138,8 +164,15 @@ private[functions] object ContractYaml {
 
     private def normaliser(word: String, node: Node, where: String, keys: ListMap[String, Node]): NormaliserSpec =
       word match {
-        case "uuid"      => NormaliserSpec.Uuid
-        case "timestamp" => NormaliserSpec.Timestamp
+        case "uuid" => NormaliserSpec.Uuid
+        case "timestamp" =>
+          NormaliserSpec.Timestamp(keys.get("formats").fold(Seq.empty[String]) { list =>
+            val formats = sequence(list, s"$where.formats").map(scalar(_, s"$where.formats"))
+            if (formats.isEmpty) throw invalid(list, s"$where.formats", "there are none")
+            formats
+          })
+        case "date"    => NormaliserSpec.Date
+        case "boolean" => NormaliserSpec.Bool
         case "text" =>
           NormaliserSpec.Text(keys.get("max_length").map { length =>
             scalar(length, s"$where.max_length").toIntOption

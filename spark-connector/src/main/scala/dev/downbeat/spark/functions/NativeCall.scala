@@ -31,7 +31,7 @@ private[spark] final case class UnresolvedCall(function: NativeFunction, argumen
   * on one row.
   */
 private[spark] final case class NativeCall(
-    function: NativeFunction,
+    function: NativeFunction.OfContract,
     contract: ByteString,
     override val dataType: StructType,
     inputs: Seq[Expression]

@@ -29,10 +29,23 @@ private[spark] object ResolvedContract {
   /** @param text
     *   the contract itself, or its path
     */
-  def apply(session: SparkSession, function: NativeFunction, text: String, struct: StructType): ResolvedContract = {
+  def apply(
+      session: SparkSession,
+      function: NativeFunction.OfContract,
+      text: String,
+      struct: StructType
+  ): ResolvedContract = {
     val (name, yaml) = ContractText.read(text, session.sessionState.newHadoopConf())
-    val compiled = new ContractCompiler(session.asInstanceOf[classic.SparkSession], function, struct)
-      .compile(ContractYaml.parse(name, yaml))
+    apply(session, function, ContractYaml.parse(name, yaml), struct)
+  }
+
+  def apply(
+      session: SparkSession,
+      function: NativeFunction.OfContract,
+      spec: ContractSpec,
+      struct: StructType
+  ): ResolvedContract = {
+    val compiled = new ContractCompiler(session.asInstanceOf[classic.SparkSession], function, struct).compile(spec)
     val contract = compiled.toByteString
     // Whatever the kernels cannot run is refused here, and not by the first task.
     val native = NativeCleanser.open(contract.toByteArray, function == NativeFunction.Check)
@@ -44,35 +57,36 @@ private[spark] object ResolvedContract {
 /** Reads the contract of each call whose arguments are resolved, on the driver, once. */
 private[spark] final class ResolveContracts(session: SparkSession) extends Rule[LogicalPlan] {
   override def apply(plan: LogicalPlan): LogicalPlan = plan.resolveExpressions {
-    case call: UnresolvedCall if call.childrenResolved => Errors.whilePlanning(resolve(call))
+    case call: UnresolvedCall if call.childrenResolved =>
+      Errors.whilePlanning(call.function match {
+        case function: NativeFunction.OfContract => resolve(function, call.arguments)
+        case function: NativeFunction.Normalise  => NormaliserCall(session, function, call.arguments)
+      })
   }
 
-  private def resolve(call: UnresolvedCall): NativeCall = {
-    val (row, contract) = call.arguments match {
+  private def resolve(function: NativeFunction.OfContract, arguments: Seq[Expression]): NativeCall = {
+    val (row, contract) = arguments match {
       case Seq(row, contract) => (row, contract)
       case other =>
-        throw Errors.functionArguments(
-          call.function.name,
-          s"it takes a struct and a contract, not ${other.size} arguments"
-        )
+        throw Errors.functionArguments(function.name, s"it takes a struct and a contract, not ${other.size} arguments")
     }
     val struct = row.dataType match {
       case struct: StructType => struct
       case other =>
         val what =
           s"its first argument is ${other.catalogString}, not a struct; write struct(*) or name a struct column"
-        throw Errors.functionArguments(call.function.name, what)
+        throw Errors.functionArguments(function.name, what)
     }
     val source = (contract.foldable, contract.dataType) match {
       case (true, _: StringType) => Option(contract.eval()).map(_.toString)
       case _                     => None
     }
     val text = source.getOrElse(
-      throw Errors.functionArguments(call.function.name, "its second argument is not a constant text")
+      throw Errors.functionArguments(function.name, "its second argument is not a constant text")
     )
-    val resolved = ResolvedContract(session, call.function, text, struct)
+    val resolved = ResolvedContract(session, function, text, struct)
     NativeCall(
-      call.function,
+      function,
       resolved.contract,
       resolved.result,
       resolved.fields.map(name => field(row, struct.fieldIndex(name)))
