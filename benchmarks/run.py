@@ -30,6 +30,8 @@ PARTS = {
     "kernels": ["cargo", "bench", "-q", "--locked", "-p", "downbeat-kernels"],
     "flight": ["cargo", "bench", "-q", "--locked", "-p", "downbeat-flight"],
     "spark": [PYTHON, "benchmarks/spark.py"],
+    "dedupe": [PYTHON, "benchmarks/dedupe.py"],
+    "rules": [PYTHON, "benchmarks/rules.py"],
     "source": [PYTHON, "benchmarks/source/run.py"],
     "ingest": [PYTHON, "benchmarks/ingest.py"],
     "demo": [PYTHON, "demo/demo.py", "--check"],

@@ -81,6 +81,11 @@ def integer(text: ColumnOrName) -> Column:
     return _normalised("integer", text)
 
 
+def number(text: ColumnOrName) -> Column:
+    """A number with a fraction, as double."""
+    return _normalised("number", text)
+
+
 def boolean(text: ColumnOrName) -> Column:
     """A truth value."""
     return _normalised("boolean", text)

@@ -247,14 +247,16 @@ def ingest(
         )
         writer.query = query
         try:
-            _await(query, stop=stop, is_parked=lambda: writer.parked)
+            run_until_stopped(query, stop=stop, is_parked=lambda: writer.parked)
         except StreamingQueryException as error:
             raise writer.failure or DownbeatError(f"the ingest has failed: {_message(error)}") from error
         finally:
             tracks.unpersist()
 
 
-def _await(query: StreamingQuery, *, stop: StopRequest, is_parked: Callable[[], bool]) -> None:
+def run_until_stopped(
+    query: StreamingQuery, *, stop: StopRequest, is_parked: Callable[[], bool] = lambda: False
+) -> None:
     """Return when the query has ended, by itself or, once a stop is requested, between two batches."""
     while query.isActive:
         if stop.wait(0.2):

@@ -23,7 +23,18 @@ _BOUNDED = {"int": True, "bigint": True, "double": True, "date": True, "timestam
 _PASSED = {*_BOUNDED, "string", "binary", "boolean"}
 
 #: From the narrowest: a text that several read is most likely what the first of them makes of it.
-_NORMALISERS = ["uuid", "hex_id", "timestamp", "date", "country", "platform", "integer", "boolean", "app_version"]
+_NORMALISERS = [
+    "uuid",
+    "hex_id",
+    "timestamp",
+    "date",
+    "country",
+    "platform",
+    "integer",
+    "boolean",
+    "number",
+    "app_version",
+]
 
 _URI = r"^([^0-9A-Za-z]*(?:[A-Za-z][A-Za-z0-9+.-]*:)+)[0-9A-Za-z]{11}$"
 

@@ -466,4 +466,22 @@ RECONCILIATION = Table(
     "date",
 )
 
-ALL = {table.name: table for table in (*BATCH_TABLES, PROGRESS, *DIMENSIONS, RECONCILIATION)}
+#: Written by a job of its own, see `trending`.
+TRENDING = Table(
+    "trending",
+    "one of the tracks that rose fastest in an hour and country",
+    _schema(
+        ("hour", T.TimestampType()),
+        ("country", T.StringType()),
+        ("rank", T.IntegerType()),
+        ("track_id", T.LongType()),
+        ("plays", T.LongType()),
+        ("plays_before", T.LongType()),
+        ("rise", T.LongType()),
+        ("date", T.DateType()),
+    ),
+    ("hour",),
+    "date",
+)
+
+ALL = {table.name: table for table in (*BATCH_TABLES, PROGRESS, *DIMENSIONS, RECONCILIATION, TRENDING)}

@@ -27,7 +27,7 @@ CALLS: dict[str, Callable[[str, dict[str, object]], Column]] = {
     "hex_id": lambda text, _: D.hex_id(text),
 }
 
-ALL = [*CALLS, "date", "boolean"]
+ALL = [*CALLS, "date", "boolean", "number"]
 
 
 def calls() -> dict[str, Column]:
@@ -59,8 +59,9 @@ def test_dates_truth_values_and_listed_formats_are_read(spark: SparkSession) -> 
         D.boolean("b").alias("b"),
         *(D.timestamp(name, formats).cast("string").alias(name) for name in ("t", "n")),
         D.timestamp("d", formats).alias("none"),
+        D.number(F.lit("+1.50")).alias("x"),
     ).first()
-    assert row == ("2026-10-01", True, "2026-10-01 12:34:56", "2026-10-01 12:34:56", None)
+    assert row == ("2026-10-01", True, "2026-10-01 12:34:56", "2026-10-01 12:34:56", None, 1.5)
     columns = {
         "d": {"from": "d", "normalise": "date", "min": "DATE '2026-10-02'"},
         "b": {"from": "b", "normalise": "boolean", "required": True},

@@ -12,6 +12,7 @@ pub(crate) mod date;
 pub(crate) mod decimal_integer;
 pub(crate) mod formats;
 pub(crate) mod hex_id;
+pub(crate) mod number;
 pub(crate) mod one_of;
 pub(crate) mod platform;
 pub(crate) mod text;
@@ -24,7 +25,7 @@ use std::{borrow::Cow, sync::Arc};
 use arrow::{
     array::{Array, ArrayRef, ArrowPrimitiveType, BinaryArray, BooleanArray, PrimitiveArray, StringArray},
     buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer},
-    datatypes::{DataType, Date32Type, Int64Type, TimestampMicrosecondType},
+    datatypes::{DataType, Date32Type, Float64Type, Int64Type, TimestampMicrosecondType},
 };
 
 use crate::{Error, Result, mask::Mask, proto, types};
@@ -51,6 +52,7 @@ enum Kind {
     TimestampIn(formats::Formats),
     Date,
     Boolean,
+    Number,
     Text { max_length: usize },
     OneOf(one_of::OneOf),
     Country,
@@ -91,6 +93,7 @@ impl Normaliser {
             }
             Some(Spec::Date(_)) => Kind::Date,
             Some(Spec::Boolean(_)) => Kind::Boolean,
+            Some(Spec::Number(_)) => Kind::Number,
             Some(Spec::Text(text)) => {
                 Kind::Text { max_length: if text.max_length == 0 { usize::MAX } else { text.max_length as usize } }
             }
@@ -115,6 +118,7 @@ impl Normaliser {
             Kind::Timestamp | Kind::TimestampIn(_) => proto::Type::Timestamp,
             Kind::Date => proto::Type::Date,
             Kind::Boolean => proto::Type::Boolean,
+            Kind::Number => proto::Type::Double,
             Kind::Text { .. } | Kind::OneOf(_) | Kind::Country | Kind::Platform | Kind::AppVersion => {
                 proto::Type::String
             }
@@ -133,6 +137,7 @@ impl Normaliser {
             Kind::TimestampIn(formats) => timestamps(texts, |text| formats.read(text)),
             Kind::Date => primitives::<Date32Type>(texts, date::read),
             Kind::Boolean => booleans(texts),
+            Kind::Number => primitives::<Float64Type>(texts, number::read),
             Kind::Text { max_length } => respelled(texts, |text| text::read(text, *max_length)),
             Kind::OneOf(words) => respelled(texts, |text| words.read(text)),
             Kind::Country => respelled(texts, country::read),

@@ -287,6 +287,7 @@ fn every_normaliser_takes_empty_null_and_sliced_columns() {
         Kind::Timestamp(proto::Timestamp { formats: vec!["iso".to_owned()] }),
         Kind::Date(Empty {}),
         Kind::Boolean(Empty {}),
+        Kind::Number(Empty {}),
         Kind::Text(Text { max_length: 0 }),
         Kind::OneOf(proto::OneOf { values: vec!["a".to_owned()], ..proto::OneOf::default() }),
         Kind::Country(Empty {}),

@@ -91,6 +91,7 @@ private[functions] final class ContractCompiler(session: SparkSession, function:
       case NormaliserSpec.Timestamp(_)                                                    => TimestampType
       case NormaliserSpec.Date                                                            => DateType
       case NormaliserSpec.Bool                                                            => BooleanType
+      case NormaliserSpec.Number                                                          => DoubleType
       case NormaliserSpec.UriId(_) | NormaliserSpec.DecimalInteger | NormaliserSpec.HexId => LongType
       case _                                                                              => StringType
     }
@@ -112,6 +113,7 @@ private[functions] final class ContractCompiler(session: SparkSession, function:
         built.setTimestamp(proto.Timestamp.newBuilder().addAllFormats(formats.asJava))
       case NormaliserSpec.Date         => built.setDate(empty)
       case NormaliserSpec.Bool         => built.setBoolean(empty)
+      case NormaliserSpec.Number       => built.setNumber(empty)
       case NormaliserSpec.Text(length) => built.setText(proto.Text.newBuilder().setMaxLength(length.getOrElse(0)))
       case NormaliserSpec.OneOf(values, aliases) =>
         built.setOneOf(proto.OneOf.newBuilder().addAllValues(values.asJava).putAllAliases(aliases.asJava))

@@ -49,6 +49,7 @@ private[functions] object NormaliserSpec {
   final case class Timestamp(formats: Seq[String]) extends NormaliserSpec
   case object Date extends NormaliserSpec
   case object Bool extends NormaliserSpec
+  case object Number extends NormaliserSpec
   final case class Text(maxLength: Option[Int]) extends NormaliserSpec
   final case class OneOf(values: Seq[String], aliases: ListMap[String, String]) extends NormaliserSpec
   case object Country extends NormaliserSpec
@@ -90,6 +91,7 @@ private[functions] object ContractYaml {
     "app_version",
     "uri_id",
     "integer",
+    "number",
     "boolean",
     "hex_id"
   )
@@ -173,6 +175,7 @@ private[functions] object ContractYaml {
           })
         case "date"    => NormaliserSpec.Date
         case "boolean" => NormaliserSpec.Bool
+        case "number"  => NormaliserSpec.Number
         case "text" =>
           NormaliserSpec.Text(keys.get("max_length").map { length =>
             scalar(length, s"$where.max_length").toIntOption

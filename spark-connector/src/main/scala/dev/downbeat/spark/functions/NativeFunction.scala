@@ -51,6 +51,7 @@ private[spark] object NativeFunction {
     Normalise("app_version", Nil, "A version as dotted numbers"),
     Normalise("uri_id", Seq("prefix"), "The number behind the prefix of a URI"),
     Normalise("integer", Nil, "A whole number"),
+    Normalise("number", Nil, "A number with a fraction, as double"),
     Normalise("boolean", Nil, "A truth value"),
     Normalise("hex_id", Nil, "The number that 16 hexadecimal digits make")
   )

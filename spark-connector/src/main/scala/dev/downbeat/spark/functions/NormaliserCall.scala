@@ -54,6 +54,7 @@ private[functions] object NormaliserCall {
       case ("timestamp", Seq(formats: Seq[_])) if formats.nonEmpty => NormaliserSpec.Timestamp(formats.map(_.toString))
       case ("date", Seq())                                         => NormaliserSpec.Date
       case ("boolean", Seq())                                      => NormaliserSpec.Bool
+      case ("number", Seq())                                       => NormaliserSpec.Number
       case ("text", Seq())                                         => NormaliserSpec.Text(None)
       case ("text", Seq(length: Int)) if length > 0                => NormaliserSpec.Text(Some(length))
       case ("one_of", Seq(values: Seq[_])) if values.nonEmpty =>
