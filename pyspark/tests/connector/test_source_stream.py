@@ -401,8 +401,12 @@ def test_rows_that_expire_between_planning_and_reading_are_skipped(
     spark: SparkSession, options: dict[str, str]
 ) -> None:
     """Two hours pass in a second, and rows live for three: the last tasks find theirs gone."""
-    world = [*BOUNDED[:-2], "--anchor", datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), "--speed", "7200"]
-    world[world.index("2020-01-01")] = (datetime.now(UTC) - timedelta(days=2)).strftime("%Y-%m-%d")
+    now = datetime.now(UTC)
+    # In the world it is an evening, when there are many rows, whatever the time is here.
+    evening = (now + timedelta(days=1)).replace(hour=16, minute=0)
+    anchor = now - (evening - now) / 7199
+    world = [*BOUNDED[:-2], "--anchor", anchor.strftime("%Y-%m-%dT%H:%M:%S.%fZ"), "--speed", "7200"]
+    world[world.index("2020-01-01")] = (now - timedelta(days=2)).strftime("%Y-%m-%d")
 
     def slow(rows: Iterator[object]) -> Iterator[object]:
         time.sleep(0.5)
