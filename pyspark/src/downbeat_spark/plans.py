@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 #: A line of a plan: what leads to the operator, whether Spark compiles it with others, its name, and the rest.
-_LINE = re.compile(r"(?P<lead>[\s:|+-]*)(?P<compiled>\*\(\d+\) )?(?P<name>[A-Z]\w+)(?P<rest>.*)")
+_LINE = re.compile(r"(?P<lead>[\s:|+-]*)(\*\(\d+\) )?(?P<name>[A-Z]\w+)(?P<rest>.*)")
 
 #: Operators that only hold others.
 _FRAMES = {"AdaptiveSparkPlan", "InputAdapter", "WholeStageCodegen", "ResultQueryStage", "ShuffleQueryStage"}
@@ -48,12 +48,12 @@ def explain(frame: DataFrame) -> list[Operator]:
         frame.explain()
     operators = []
     for line in printed.getvalue().splitlines():
+        # A plan that has run stands there twice: as it ended, and then as it began.
+        if "== Initial Plan ==" in line:
+            break
         found = _LINE.fullmatch(line)
-        # Of a plan that has run, the end is the final plan; the one it began as comes after it.
         if found is None or found["name"] in _FRAMES:
             continue
-        if line.startswith("== Initial Plan"):
-            break
         name, description = found["name"], f"{found['name']}{found['rest']}".strip()
         reason = _reason(name, found["rest"])
         operators.append(Operator(name, len(found["lead"]) // 3, not reason, reason, description))

@@ -58,6 +58,13 @@ def test_a_plan_is_told_as_data(log: Log) -> None:
     assert inputs == sorted(inputs), "each is the input of the one before"
 
 
+def test_a_plan_that_has_run_is_told_once(log: Log) -> None:
+    frame = log.read().groupBy("partition").count()
+    frame.collect()
+    names = [operator.name for operator in downbeat_spark.explain(frame)]
+    assert names.count("BatchScan") == 1, names
+
+
 def test_copied_rows_are_named(spark: SparkSession) -> None:
     frame = spark.range(3).select(D.integer(F.col("id").cast("string")).alias("n"))
     assert any("copied into columns" in operator.reason for operator in downbeat_spark.explain(frame))
