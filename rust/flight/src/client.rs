@@ -63,8 +63,8 @@ impl Client {
         Ok(Self { shared: Arc::new(Shared { replicas, world }), cancel: CancellationToken::new() })
     }
 
-    /// The same client, over the same connection, whose calls and readings fail with [`Error::Cancelled`] soon after `cancel` is cancelled, from
-    /// any thread.
+    /// The same client, over the same connection, whose calls and readings fail with [`Error::Cancelled`] soon after `cancel`
+    /// is cancelled, from any thread.
     pub fn until(self, cancel: CancellationToken) -> Self {
         Self { cancel, ..self }
     }

@@ -14,7 +14,7 @@
 
 use super::{
     Read,
-    timestamp::{self, MAX_OFFSET_S, SECOND_US, number},
+    timestamp::{self, MAX_OFFSET_S, SECOND_US, micros, number},
     trim_noise,
 };
 
@@ -98,11 +98,6 @@ fn epoch(text: &str, unit_us: i64) -> Option<i64> {
         }
     };
     if whole.starts_with('-') { time_us.checked_sub(part_us) } else { time_us.checked_add(part_us) }
-}
-
-/// Digits of a fraction of a second, in microseconds.
-fn micros(digits: &[u8]) -> i64 {
-    (0..6).fold(0, |value, at| value * 10 + digits.get(at).map_or(0, |byte| i64::from(byte - b'0')))
 }
 
 fn pattern(mut text: &[u8], pieces: &[Piece]) -> Option<i64> {

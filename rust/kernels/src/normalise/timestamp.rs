@@ -97,7 +97,12 @@ fn fraction_us(text: &mut &[u8]) -> Option<i64> {
     }
     let (fraction, rest) = text.split_at(digits);
     *text = rest;
-    Some((0..6).fold(0, |value, at| value * 10 + fraction.get(at).map_or(0, |byte| i64::from(byte - b'0'))))
+    Some(micros(fraction))
+}
+
+/// Digits of a fraction of a second, in microseconds.
+pub(super) fn micros(digits: &[u8]) -> i64 {
+    (0..6).fold(0, |value, at| value * 10 + digits.get(at).map_or(0, |byte| i64::from(byte - b'0')))
 }
 
 pub(super) fn iso(mut text: &[u8]) -> Option<i64> {

@@ -66,8 +66,7 @@ private[functions] object NormaliserCall {
       case ("integer", Seq())              => NormaliserSpec.DecimalInteger
       case ("hex_id", Seq())               => NormaliserSpec.HexId
       case _ =>
-        val called = (function.name, ("text" +: function.arguments).mkString(", "))
-        throw refused(function, s"write ${called._1}(${called._2})")
+        throw refused(function, s"write ${function.name}(${("text" +: function.arguments).mkString(", ")})")
     }
 
   /** A number, a text or a list of texts. */
