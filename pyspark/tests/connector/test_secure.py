@@ -134,8 +134,15 @@ def test_a_server_whose_certificate_has_expired_is_not_trusted(spark: SparkSessi
 def test_a_token_is_replaced_while_a_query_runs(spark: SparkSession, folder: Path, tmp_path: Path) -> None:
     """First the server learns the new one, then readers use it, then the server forgets the old one."""
     known, mine = tmp_path / "known", tmp_path / "mine"
-    known.write_text("old-3a\n")
-    mine.write_text("old-3a\n")
+
+    def replace(file: Path, text: str) -> None:
+        """Put a whole file in the place of another, as those who rotate tokens must: nobody reads half of one."""
+        whole = file.with_suffix(".new")
+        whole.write_text(text)
+        whole.replace(file)
+
+    replace(known, "old-3a\n")
+    replace(mine, "old-3a\n")
     with serve(spark, *live(), "--token-file", str(known)) as log:
         stream = log.follow(tokenFile=str(mine), **{"fetch.retries": "0"})
         writer = stream.writeStream.format("noop").option("checkpointLocation", str(tmp_path / "checkpoint"))
@@ -148,10 +155,10 @@ def test_a_token_is_replaced_while_a_query_runs(spark: SparkSession, folder: Pat
             assert query.exception() is None
 
         read_on()
-        known.write_text("old-3a\nnew-7c\n")
-        mine.write_text("new-7c\n")
+        replace(known, "old-3a\nnew-7c\n")
+        replace(mine, "new-7c\n")
         read_on()
-        known.write_text("new-7c\n")
+        replace(known, "new-7c\n")
         read_on()
         assert "is not, or no longer, one of this server's" in refused(log, token="old-3a")
         query.stop()
