@@ -27,12 +27,10 @@ pub(crate) static BATCHES: Handles<Batch> = Handles::new("batch");
 
 /// Which column of which batch a kernel is to read.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Input {
+pub(crate) struct Input<'a> {
     pub(crate) batch: i64,
-    /// A column of the batch; negative: the batch itself, as one struct.
-    pub(crate) column: i32,
-    /// A field of that column, which is a struct then; negative: the column itself.
-    pub(crate) field: i32,
+    /// The way to it: a column of the batch, a field of that, and so on. None: the batch itself, as one struct.
+    pub(crate) path: &'a [i32],
 }
 
 impl Batch {
@@ -63,7 +61,7 @@ pub(crate) fn slice_bytes(columns: &[ArrayRef]) -> Result<usize> {
 
 /// The columns a kernel reads, as one struct of `rows` rows. No data is copied, except that a field under a null struct
 /// gets a new validity bitmap: it is null too.
-pub(crate) fn gather(inputs: &[Input], rows: usize) -> Result<StructArray> {
+pub(crate) fn gather(inputs: &[Input<'_>], rows: usize) -> Result<StructArray> {
     let columns: Vec<ArrayRef> = inputs.iter().map(column).collect::<Result<_>>()?;
     let fields: Fields = columns
         .iter()
@@ -73,17 +71,13 @@ pub(crate) fn gather(inputs: &[Input], rows: usize) -> Result<StructArray> {
     Ok(StructArray::try_new_with_length(fields, columns, None, rows)?)
 }
 
-fn column(input: &Input) -> Result<ArrayRef> {
+fn column(input: &Input<'_>) -> Result<ArrayRef> {
     let batch = BATCHES.get(input.batch)?;
-    let column: ArrayRef = match usize::try_from(input.column) {
-        Err(_) => Arc::new(batch.data.clone()),
-        Ok(index) => child(&batch.data, index)?,
-    };
-    match (usize::try_from(input.field), column.data_type()) {
-        (Err(_), _) => Ok(column),
-        (Ok(index), DataType::Struct(_)) => child(column.as_struct(), index),
-        (Ok(_), other) => Err(Error::Call(format!("column {} is {other}, which has no fields", input.column))),
-    }
+    let whole: ArrayRef = Arc::new(batch.data.clone());
+    input.path.iter().try_fold(whole, |parent, &field| match (usize::try_from(field), parent.data_type()) {
+        (Ok(index), DataType::Struct(_)) => child(parent.as_struct(), index),
+        (_, other) => Err(Error::Call(format!("{other} has no field {field} (path {:?})", input.path))),
+    })
 }
 
 /// A field of a struct, null where the struct is.
@@ -122,7 +116,7 @@ mod tests {
     #[test]
     fn a_field_under_a_null_struct_is_null() {
         let handle = BATCHES.insert(Arc::new(Batch::new(nested())));
-        let inputs = [Input { batch: handle, column: 0, field: 0 }, Input { batch: handle, column: 1, field: -1 }];
+        let inputs = [Input { batch: handle, path: &[0, 0] }, Input { batch: handle, path: &[1] }];
         let gathered = gather(&inputs, 3).unwrap();
         let a = gathered.column(0).as_primitive::<arrow::datatypes::Int64Type>();
         assert_eq!(a.iter().collect::<Vec<_>>(), [Some(1), None, None]);
@@ -133,8 +127,8 @@ mod tests {
     #[test]
     fn the_batch_itself_can_be_read_as_one_struct() {
         let handle = BATCHES.insert(Arc::new(Batch::new(nested())));
-        let gathered = gather(&[Input { batch: handle, column: -1, field: 1 }], 3).unwrap();
-        assert_eq!(gathered.column(0).as_string::<i32>().value(0), "x");
+        let gathered = gather(&[Input { batch: handle, path: &[] }], 3).unwrap();
+        assert_eq!(gathered.column(0).as_struct().column(1).as_string::<i32>().value(0), "x");
         BATCHES.remove(handle).unwrap();
     }
 

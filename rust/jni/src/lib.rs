@@ -1,6 +1,6 @@
 //! The native library inside the Spark jar: the only crate that knows of a JVM.
 //!
-//! The JVM holds numbers: a handle for each reader, cleanser, batch or region it owns, and must give each back once
+//! The JVM holds numbers: a handle for each reader, cleanser, aggregator, batch or region it owns, and must give each back once
 //! (see `handles`). A batch is also exported once as a C `ArrowArray` of struct type, whose address the JVM reads by
 //! itself; no arrow-java is involved. Every failure, a panic included, becomes a `DownbeatException` with an error
 //! condition of its own (`error`); the end of a stream is a value and never an absence of one.

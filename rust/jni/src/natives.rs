@@ -1,10 +1,13 @@
 //! The functions behind `dev.downbeat.spark.jni.Native`, where each is explained.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
-use arrow::datatypes::DataType;
+use arrow::{array::StructArray, datatypes::DataType};
 use downbeat_flight::proto;
-use downbeat_kernels::Cleanser;
+use downbeat_kernels::{Aggregator, Cleanser};
 use jni::{
     Env, EnvUnowned, NativeMethod, jni_str,
     objects::{JByteArray, JClass, JIntArray, JLongArray, JString},
@@ -25,10 +28,13 @@ use crate::{
 };
 
 /// Changes with any function below, so that a jar never calls another version's library.
-const ABI_VERSION: jint = 3;
+const ABI_VERSION: jint = 4;
 
 /// Every cleanser the JVM has not closed yet.
 static CLEANSERS: Handles<Cleanser> = Handles::new("cleanser");
+
+/// Every aggregator the JVM has not closed yet. One task uses one, but Java promises nothing.
+static AGGREGATORS: Handles<Mutex<Aggregator>> = Handles::new("aggregator");
 
 /// What comes next after a batch that is not of a log.
 const NO_ROW: jlong = -1;
@@ -153,24 +159,12 @@ natives! {
         Ok(env.new_string(struct_json(fields)?.to_string())?)
     }
 
-    "cleanse" "(JZ[J[I[II[J)V" => fn cleanse(
-        env, cleanser: jlong, check_only: jboolean, batches: JLongArray<'local>, columns: JIntArray<'local>,
-        fields: JIntArray<'local>, rows: jint, result: JLongArray<'local>
+    "cleanse" "(JZ[J[II[J)V" => fn cleanse(
+        env, cleanser: jlong, check_only: jboolean, batches: JLongArray<'local>, paths: JIntArray<'local>, rows: jint,
+        result: JLongArray<'local>
     ) -> () {
         let cleanser = CLEANSERS.get(cleanser)?;
-        let count = batches.len(env)?;
-        let mut handles = vec![0; count];
-        batches.get_region(env, 0, &mut handles)?;
-        let (mut column_numbers, mut field_numbers) = (vec![0; count], vec![0; count]);
-        columns.get_region(env, 0, &mut column_numbers)?;
-        fields.get_region(env, 0, &mut field_numbers)?;
-        let inputs: Vec<Input> = handles
-            .iter()
-            .zip(&column_numbers)
-            .zip(&field_numbers)
-            .map(|((&batch, &column), &field)| Input { batch, column, field })
-            .collect();
-        let input = gather(&inputs, size(rows.into())?)?;
+        let input = input(env, &batches, &paths, rows)?;
         let output = match check_only {
             true => cleanser.check(&input)?,
             false => cleanser.run(&input)?,
@@ -182,6 +176,33 @@ natives! {
 
     "closeCleanser" "(J)V" => fn close_cleanser(_env, cleanser: jlong) -> () {
         CLEANSERS.remove(cleanser).map(drop)
+    }
+
+    "openAggregator" "([B)J" => fn open_aggregator(env, aggregate: JByteArray<'local>) -> jlong {
+        let aggregate = env.convert_byte_array(&aggregate)?;
+        Ok(AGGREGATORS.insert(Arc::new(Mutex::new(Aggregator::new(&aggregate)?))))
+    }
+
+    "aggregate" "(J[J[II)J" => fn aggregate(
+        env, aggregator: jlong, batches: JLongArray<'local>, paths: JIntArray<'local>, rows: jint
+    ) -> jlong {
+        let aggregator = AGGREGATORS.get(aggregator)?;
+        let input = input(env, &batches, &paths, rows)?;
+        let mut aggregator = aggregator.lock().unwrap_or_else(PoisonError::into_inner);
+        aggregator.update(&input)?;
+        Ok(aggregator.memory_bytes() as jlong)
+    }
+
+    "drainAggregator" "(J[J)V" => fn drain_aggregator(env, aggregator: jlong, result: JLongArray<'local>) -> () {
+        let aggregator = AGGREGATORS.get(aggregator)?;
+        let groups = aggregator.lock().unwrap_or_else(PoisonError::into_inner).drain()?;
+        let groups = Batch::new(groups);
+        let bytes = groups.bytes()?;
+        give(env, groups, bytes, NO_ROW, &result)
+    }
+
+    "closeAggregator" "(J)V" => fn close_aggregator(_env, aggregator: jlong) -> () {
+        AGGREGATORS.remove(aggregator).map(drop)
     }
 
     "openRegion" "(J[J)V" => fn open_region(env, bytes: jlong, region: JLongArray<'local>) -> () {
@@ -219,6 +240,23 @@ fn give(env: &mut Env<'_>, batch: Batch, bytes: usize, next: jlong, to: &JLongAr
         BATCHES.remove(handle)?;
     }
     Ok(given?)
+}
+
+/// What a kernel reads: for each batch, `paths` has the number of steps to the column, and the steps.
+fn input(env: &mut Env<'_>, batches: &JLongArray<'_>, paths: &JIntArray<'_>, rows: jint) -> Result<StructArray> {
+    let mut handles = vec![0; batches.len(env)?];
+    batches.get_region(env, 0, &mut handles)?;
+    let mut steps = vec![0; paths.len(env)?];
+    paths.get_region(env, 0, &mut steps)?;
+    let mut rest = steps.as_slice();
+    let mut inputs = Vec::with_capacity(handles.len());
+    for batch in handles {
+        let path = rest.split_first().and_then(|(&count, after)| after.split_at_checked(usize::try_from(count).ok()?));
+        let (path, after) = path.ok_or_else(|| Error::Call(format!("{steps:?} are no paths")))?;
+        inputs.push(Input { batch, path });
+        rest = after;
+    }
+    gather(&inputs, size(rows.into())?)
 }
 
 /// A message of `proto/flight.proto`.

@@ -53,6 +53,8 @@ struct Column {
 #[derive(Debug)]
 struct Check {
     name: String,
+    /// The check in messages.
+    item: String,
     severity: Severity,
     test: CompiledTest,
     when: Option<NodeId>,
@@ -124,7 +126,8 @@ impl Cleanser {
             if let CompiledTest::Required(column) = test {
                 columns[column].asks_missing = true;
             }
-            checks.push(Check { name: spec.name, severity, test, when });
+            let item = format!("check '{}'", spec.name);
+            checks.push(Check { name: spec.name, item, severity, test, when });
         }
         let clean_fields: Fields = columns
             .iter()
@@ -214,7 +217,7 @@ impl Cleanser {
 
     fn verdicts(&self, input: &StructArray) -> Result<Verdicts> {
         let rows = input.len();
-        self.accept(input)?;
+        types::accept(&self.input, input)?;
         let columns = self.columns.iter().map(|column| column.clean(input)).collect::<Result<Vec<_>>>()?;
         let values: Vec<ArrayRef> = columns.iter().map(|column| Arc::clone(&column.values)).collect();
         let mut evaluation = Evaluation::new(&self.program, &values, rows, &self.time_zone);
@@ -222,13 +225,13 @@ impl Cleanser {
         let mut invalid = BooleanBuffer::new_unset(rows);
         for check in &self.checks {
             let when = match check.when {
-                Some(when) => Some(is_true(&evaluation.condition(&check.name, when, None)?)),
+                Some(when) => Some(is_true(&evaluation.condition(&check.item, when, None)?)),
                 None => None,
             };
             let failed = match check.test {
                 CompiledTest::Required(column) => columns[column].missing.clone(),
                 CompiledTest::WellFormed(column) => columns[column].malformed.clone(),
-                CompiledTest::Expect(expect) => is_false(&evaluation.condition(&check.name, expect, when.clone())?),
+                CompiledTest::Expect(expect) => is_false(&evaluation.condition(&check.item, expect, when.clone())?),
             };
             let failed = when.map_or(failed.clone(), |when| &failed & &when);
             if check.severity == Severity::Error && failed.has_true() {
@@ -237,22 +240,6 @@ impl Cleanser {
             broken.push(failed);
         }
         Ok(Verdicts { columns, broken, valid: BooleanArray::new(!&invalid, None) })
-    }
-
-    fn accept(&self, input: &StructArray) -> Result<()> {
-        if input.num_columns() != self.input.len() {
-            return Err(Error::FieldCount { expected: self.input.len(), found: input.num_columns() });
-        }
-        for ((name, of), column) in self.input.iter().zip(input.columns()) {
-            if !types::accepts(*of, column.data_type()) {
-                return Err(Error::ColumnType {
-                    column: name.clone(),
-                    expected: of.as_str_name().to_owned(),
-                    found: column.data_type().clone(),
-                });
-            }
-        }
-        Ok(())
     }
 }
 

@@ -36,28 +36,28 @@ pub enum Error {
         found: DataType,
     },
     /// A number or a point in time left its type's range; Spark raises the same.
-    #[error("check '{check}': {operation} leaves the range of {of}; guard the rule with `when`, or use a wider type")]
+    #[error("{item}: {operation} leaves the range of {of}; guard the rule with `when`, or use a wider type")]
     Overflow {
-        /// The check whose expression failed.
-        check: String,
+        /// What failed: a check, or an expression of an aggregate.
+        item: String,
         /// The operation, e.g. `ADD`.
         operation: &'static str,
         /// The type whose range was left, e.g. `BIGINT`.
         of: &'static str,
     },
     /// A number was divided by zero; Spark raises the same under ANSI.
-    #[error("check '{check}': {operation} by zero; guard the rule with `when`, or write nullif(…, 0)")]
+    #[error("{item}: {operation} by zero; guard the rule with `when`, or write nullif(…, 0)")]
     DivideByZero {
-        /// The check whose expression failed.
-        check: String,
+        /// What failed: a check, or an expression of an aggregate.
+        item: String,
         /// The operation, e.g. `DIVIDE`.
         operation: &'static str,
     },
     /// A text is no value of the type it is cast to; Spark raises the same under ANSI.
-    #[error("check '{check}': '{text}' is no {of}; guard the rule with `when`, or use a normaliser")]
+    #[error("{item}: '{text}' is no {of}; guard the rule with `when`, or use a normaliser")]
     Malformed {
-        /// The check whose expression failed.
-        check: String,
+        /// What failed: a check, or an expression of an aggregate.
+        item: String,
         /// The text.
         text: String,
         /// The type, e.g. `BIGINT`.
@@ -65,11 +65,11 @@ pub enum Error {
     },
     /// A point in time for which the time zone's rules are not known here.
     #[error(
-        "check '{check}': day arithmetic in time zone {time_zone} is only known for the years 1900 to 2099; set spark.sql.session.timeZone=UTC"
+        "{item}: day arithmetic in time zone {time_zone} is only known for the years 1900 to 2099; set spark.sql.session.timeZone=UTC"
     )]
     TimeZoneRange {
-        /// The check whose expression failed.
-        check: String,
+        /// What failed: a check, or an expression of an aggregate.
+        item: String,
         /// The session's time zone.
         time_zone: String,
     },

@@ -1,8 +1,9 @@
-//! Pure functions from record batch and specification to record batch: parsers, contracts, duplicates.
+//! Pure functions from record batch and specification to record batch: parsers, contracts, duplicates, partial aggregates.
 //!
-//! [`Cleanser`] runs a resolved contract: raw columns in, verdicts and clean columns out. [`normalise`] holds the parsers of single
+//! [`Cleanser`] runs a resolved contract: raw columns in, verdicts and clean columns out. [`Aggregator`] turns rows into groups. [`normalise`] holds the parsers of single
 //! values, [`dedupe`] the state that recognises a row sent twice. Nothing here does I/O, starts a thread or knows of a JVM.
 
+mod aggregate;
 mod cleanse;
 pub mod dedupe;
 mod error;
@@ -13,5 +14,6 @@ pub mod proto;
 mod types;
 mod words;
 
+pub use aggregate::Aggregator;
 pub use cleanse::Cleanser;
 pub use error::{Error, Result};

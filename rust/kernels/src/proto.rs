@@ -1,4 +1,5 @@
-//! The resolved contract as it travels in Spark's plan: generated from `proto/contract.proto`, where each field is explained.
+//! Resolved contracts and aggregates as they travel in Spark's plan: generated from `proto/contract.proto` and
+//! `proto/aggregate.proto`, where each field is explained.
 #![allow(
     missing_docs,
     unreachable_pub,
@@ -9,3 +10,7 @@
 )]
 
 include!(concat!(env!("OUT_DIR"), "/downbeat.contract.v1.rs"));
+
+pub mod aggregate {
+    include!(concat!(env!("OUT_DIR"), "/downbeat.aggregate.v1.rs"));
+}

@@ -5,12 +5,15 @@ use std::sync::Arc;
 use arrow::{
     array::{
         Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Date32Array, DurationMicrosecondArray, Float64Array,
-        Int32Array, Int64Array, StringArray, TimestampMicrosecondArray, new_null_array,
+        Int32Array, Int64Array, StringArray, StructArray, TimestampMicrosecondArray, new_null_array,
     },
     datatypes::{DataType, TimeUnit, TimestampMicrosecondType},
 };
 
-use crate::proto::{Literal, Type, literal::Value};
+use crate::{
+    Error,
+    proto::{Literal, Type, literal::Value},
+};
 
 /// The zone every clean timestamp carries.
 const UTC: &str = "UTC";
@@ -37,6 +40,26 @@ pub(crate) fn accepts(of: Type, found: &DataType) -> bool {
         (Type::Timestamp, DataType::Timestamp(TimeUnit::Microsecond, Some(_))) => true,
         _ => arrow_type(of) == *found,
     }
+}
+
+/// Checks that a struct has the fields that are expected, by position.
+///
+/// # Errors
+/// [`Error::FieldCount`] and [`Error::ColumnType`].
+pub(crate) fn accept(expected: &[(String, Type)], input: &StructArray) -> Result<(), Error> {
+    if input.num_columns() != expected.len() {
+        return Err(Error::FieldCount { expected: expected.len(), found: input.num_columns() });
+    }
+    for ((name, of), column) in expected.iter().zip(input.columns()) {
+        if !accepts(*of, column.data_type()) {
+            return Err(Error::ColumnType {
+                column: name.clone(),
+                expected: of.as_str_name().to_owned(),
+                found: column.data_type().clone(),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// `values` (timestamps in microseconds) under the zone of clean columns.

@@ -135,6 +135,12 @@ impl Compiler<'_> {
         Ok(node)
     }
 
+    /// Adds an expression of any type, which is returned too.
+    pub(crate) fn expression(&mut self, expr: &Expr) -> Result<(NodeId, Type), String> {
+        let node = self.add(expr)?;
+        Ok((node, self.program.nodes[node].of))
+    }
+
     fn add(&mut self, expr: &Expr) -> Result<NodeId, String> {
         let key = expr.encode_to_vec();
         if let Some(&node) = self.known.get(&key) {

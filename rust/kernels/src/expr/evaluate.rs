@@ -34,8 +34,8 @@ pub(crate) struct Evaluation<'a> {
     time_zone: &'a str,
     /// Values of nodes that several expressions share.
     shared: Vec<Option<Value>>,
-    /// The check at hand, for messages.
-    check: &'a str,
+    /// What is evaluated, for messages.
+    item: &'a str,
 }
 
 /// One value a row, or one for all rows.
@@ -96,18 +96,24 @@ fn narrowed(selection: &Selection, rows: &BooleanBuffer) -> Selection {
 impl<'a> Evaluation<'a> {
     /// `columns` are those the program was compiled for, each `rows` long.
     pub(crate) fn new(program: &'a Program, columns: &'a [ArrayRef], rows: usize, time_zone: &'a str) -> Self {
-        Self { program, columns, rows, time_zone, shared: vec![None; program.nodes.len()], check: "" }
+        Self { program, columns, rows, time_zone, shared: vec![None; program.nodes.len()], item: "" }
     }
 
     /// The condition's value in every row of `selection`.
     pub(crate) fn condition(
         &mut self,
-        check: &'a str,
+        item: &'a str,
         node: NodeId,
         selection: Option<BooleanBuffer>,
     ) -> Result<BooleanArray> {
-        self.check = check;
+        self.item = item;
         self.booleans(node, &selection)
+    }
+
+    /// An expression's value in every row.
+    pub(crate) fn values(&mut self, item: &'a str, node: NodeId) -> Result<ArrayRef> {
+        self.item = item;
+        self.column(node, &None)
     }
 
     fn value(&mut self, id: NodeId, selection: &Selection) -> Result<Value> {
@@ -544,7 +550,7 @@ impl<'a> Evaluation<'a> {
                 };
                 return match self.failure(&read, selection).filter(|_| ansi) {
                     Some((row, _)) => Err(Error::Malformed {
-                        check: self.check.to_owned(),
+                        item: self.item.to_owned(),
                         text: texts.value(row).to_owned(),
                         of: to.as_str_name(),
                     }),
@@ -607,15 +613,15 @@ impl<'a> Evaluation<'a> {
         operation: &'static str,
         of: Type,
     ) -> Result<ArrayRef> {
-        let check = || self.check.to_owned();
+        let item = || self.item.to_owned();
         match self.failure(&combined, selection) {
             None => Ok(combined.array),
-            Some((_, Failure::DivideByZero)) => Err(Error::DivideByZero { check: check(), operation }),
+            Some((_, Failure::DivideByZero)) => Err(Error::DivideByZero { item: item(), operation }),
             Some((_, Failure::UnknownYear)) => {
-                Err(Error::TimeZoneRange { check: check(), time_zone: self.time_zone.to_owned() })
+                Err(Error::TimeZoneRange { item: item(), time_zone: self.time_zone.to_owned() })
             }
             Some((_, Failure::Overflow | Failure::Malformed)) => {
-                Err(Error::Overflow { check: check(), operation, of: of.as_str_name() })
+                Err(Error::Overflow { item: item(), operation, of: of.as_str_name() })
             }
         }
     }

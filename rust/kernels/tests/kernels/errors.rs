@@ -144,7 +144,7 @@ fn an_overflow_is_an_error_under_ansi_only_and_names_its_check() {
     let expect = condition(Function::Gt, vec![sum, integer(Type::Bigint, 0)]);
     let mut contract = Contract { checks: vec![check("sum", Severity::Error, Test::Expect(expect), None)], ..base() };
     let error = cleanser(&contract).run(&input(vec![Some(1), Some(i64::MAX)])).unwrap_err();
-    assert!(matches!(&error, Error::Overflow { check, operation: "ADD", of: "BIGINT" } if check == "sum"));
+    assert!(matches!(&error, Error::Overflow { item, operation: "ADD", of: "BIGINT" } if item == "check 'sum'"));
     assert!(error.to_string().starts_with("check 'sum': ADD leaves the range of BIGINT"), "{error}");
     assert!(cleanser(&contract).run(&input(vec![Some(1), None])).is_ok());
     assert!(cleanser(&contract).run(&input(vec![])).is_ok());

@@ -1,6 +1,8 @@
 //! The kernels from outside, as the connector uses them.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails must panic, its helpers too")]
 
+/// Partial aggregates against a slow one that takes one row at a time.
+mod aggregates;
 mod building;
 /// What the listening contract makes of events, row by row.
 mod cleansing;

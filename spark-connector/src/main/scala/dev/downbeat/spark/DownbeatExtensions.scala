@@ -3,9 +3,11 @@ package dev.downbeat.spark
 import org.apache.spark.sql.SparkSessionExtensions
 import org.apache.spark.sql.catalyst.FunctionIdentifier
 import org.apache.spark.sql.catalyst.expressions.{Expression, ExpressionInfo}
+import org.apache.spark.sql.catalyst.rules.Rule
+import org.apache.spark.sql.execution.{ColumnarRule, SparkPlan}
 
 import dev.downbeat.spark.functions.{NativeFunction, ResolveContracts, UnresolvedCall}
-import dev.downbeat.spark.plan.{LiftNativeCalls, NativeStrategy, PickColumns}
+import dev.downbeat.spark.plan.{AggregateNatively, LiftNativeCalls, NativeStrategy, PickColumns}
 import dev.downbeat.spark.source.PruneStream
 
 /** `spark.sql.extensions=dev.downbeat.spark.DownbeatExtensions`: the SQL functions, and the rules that run them as
@@ -20,8 +22,9 @@ import dev.downbeat.spark.source.PruneStream
   *      them, so that the optimizer neither duplicates them nor pushes them into a filter;
   *   1. [[NativeStrategy]] plans that node as a columnar operator;
   *   1. [[PruneStream]] has streams read only the columns and partitions that are wanted;
-  *   1. before Spark puts in its transitions between rows and columns, [[PickColumns]] makes a projection that only
-  *      picks columns below it a columnar one.
+  *   1. before Spark puts in its transitions between rows and columns, [[AggregateNatively]] puts native partial
+  *      aggregates in the place of Spark's,
+  *   1. and [[PickColumns]] makes a projection that only picks columns below a native operator a columnar one.
   */
 final class DownbeatExtensions extends (SparkSessionExtensions => Unit) {
   override def apply(extensions: SparkSessionExtensions): Unit = {
@@ -34,6 +37,11 @@ final class DownbeatExtensions extends (SparkSessionExtensions => Unit) {
     extensions.injectPostHocResolutionRule(_ => LiftNativeCalls)
     extensions.injectPlannerStrategy(_ => NativeStrategy)
     extensions.injectColumnar(_ => PruneStream)
+    // Before the first stage of an adaptive plan, so that EXPLAIN shows it; plans of streams with state are not adaptive.
+    extensions.injectQueryStagePrepRule(_ => AggregateNatively)
+    extensions.injectColumnar(_ =>
+      new ColumnarRule { override def preColumnarTransitions: Rule[SparkPlan] = AggregateNatively }
+    )
     extensions.injectColumnar(_ => PickColumns)
   }
 

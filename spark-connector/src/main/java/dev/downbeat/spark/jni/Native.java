@@ -5,15 +5,15 @@ package dev.downbeat.spark.jni;
  *
  * <p>A {@code long} that stands for a native value is a handle, never 0, which its owner gives back once; a second time, or
  * any use after it, is a {@code DOWNBEAT_HANDLE_CLOSED}. Every function may be called from any thread, and throws {@link
- * dev.downbeat.spark.DownbeatException} when it fails or panics. Messages are those of {@code proto/flight.proto} and {@code
- * proto/contract.proto}, encoded.
+ * dev.downbeat.spark.DownbeatException} when it fails or panics. Messages are those of the files in {@code
+ * proto}, encoded.
  *
  * <p>A function that makes a batch writes {@link #BATCH_NUMBERS} numbers: its handle, the address of its C {@code
  * ArrowArray} (valid until the handle is given back), its rows, the bytes of its buffers, and the row of the log that comes next.
  */
 final class Native {
   /** Changes with any function below. */
-  static final int ABI_VERSION = 3;
+  static final int ABI_VERSION = 4;
 
   /** Handle, address, rows, bytes, next row. */
   static final int BATCH_NUMBERS = 5;
@@ -70,13 +70,23 @@ final class Native {
   static native String resultSchema(long cleanser, boolean checkOnly);
 
   /**
-   * Runs a contract. Its input field {@code i} is column {@code columns[i]} of {@code batches[i]} (negative: the batch itself
-   * as a struct), or that column's field {@code fields[i]} unless it is negative.
+   * Runs a contract over {@code rows} rows. Its input field {@code i} is in {@code batches[i]}; {@code paths} has for each the
+   * number of steps to it, and the steps: a column, a field of that, and so on (no step: the batch itself as a struct).
    */
-  static native void cleanse(
-      long cleanser, boolean checkOnly, long[] batches, int[] columns, int[] fields, int rows, long[] result);
+  static native void cleanse(long cleanser, boolean checkOnly, long[] batches, int[] paths, int rows, long[] result);
 
   static native void closeCleanser(long cleanser);
+
+  /** Compiles an {@code Aggregate} of {@code proto/aggregate.proto}. */
+  static native long openAggregator(byte[] aggregate);
+
+  /** Adds rows, found as those of {@link #cleanse} are; returns the bytes that are held for groups. */
+  static native long aggregate(long aggregator, long[] batches, int[] paths, int rows);
+
+  /** Makes all groups that are held a batch, and begins anew. */
+  static native void drainAggregator(long aggregator, long[] result);
+
+  static native void closeAggregator(long aggregator);
 
   /** Zeroed memory for a batch to be written into; writes its handle and address. */
   static native void openRegion(long bytes, long[] region);

@@ -1,7 +1,6 @@
 package dev.downbeat.spark.jni;
 
 import dev.downbeat.spark.proto.contract.Type;
-import java.util.Arrays;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.types.BinaryType;
 import org.apache.spark.sql.types.BooleanType;
@@ -18,9 +17,6 @@ import org.apache.spark.sql.vectorized.ColumnarBatch;
 
 /** A contract, compiled once and run over many batches; by one thread at a time. */
 public final class NativeCleanser implements AutoCloseable {
-  /** Stands in {@code fields} for "the column itself". */
-  public static final int NO_FIELD = -1;
-
   private final long handle;
   private final boolean checkOnly;
   private boolean closed;
@@ -58,34 +54,27 @@ public final class NativeCleanser implements AutoCloseable {
   }
 
   /**
-   * The verdict on each row, as a batch that the caller closes. The contract's input field {@code i} is {@code columns[i]} of
-   * the batch, or that column's field {@code fields[i]}. Native columns are handed on as they are; Spark's own are copied into
-   * native memory.
+   * The verdict on each row, as a batch that the caller closes. The contract's input field {@code i} is found by {@code
+   * paths[i]}: a column of the batch, a field of that, and so on. Native columns are handed on as they are; Spark's own are
+   * copied into native memory.
    */
-  public NativeBatch run(ColumnarBatch batch, int[] columns, int[] fields) {
-    long[] handles = new long[columns.length];
-    int[] numbers = new int[columns.length];
-    for (int i = 0; i < columns.length; i++) {
-      if (!(batch.column(columns[i]) instanceof NativeVector vector) || vector.column() == NativeVector.NESTED) {
-        return runCopied(batch, columns, fields);
-      }
-      handles[i] = vector.batch().handle();
-      numbers[i] = vector.column();
+  public NativeBatch run(ColumnarBatch batch, int[][] paths) {
+    long[] result = new long[Native.BATCH_NUMBERS];
+    try (NativeInput input = NativeInput.of(batch, paths)) {
+      Native.cleanse(handle, checkOnly, input.batches, input.paths, batch.numRows(), result);
     }
-    return run(handles, numbers, fields, batch.numRows());
+    return new NativeBatch(result);
   }
 
   /** The verdict, of type {@code result}, on one row that holds the contract's input, of the given types. */
   public InternalRow run(InternalRow row, DataType[] types, StructType result) {
     ColumnVector[] vectors = new ColumnVector[types.length];
-    int[] columns = new int[types.length];
-    int[] fields = new int[types.length];
-    Arrays.fill(fields, NO_FIELD);
+    int[][] paths = new int[types.length][];
     for (int i = 0; i < types.length; i++) {
       vectors[i] = new RowVector(types[i], row, i);
-      columns[i] = i;
+      paths[i] = new int[] {i};
     }
-    try (NativeBatch batch = run(new ColumnarBatch(vectors, 1), columns, fields)) {
+    try (NativeBatch batch = run(new ColumnarBatch(vectors, 1), paths)) {
       return batch.vector(result).getStruct(0).copy();
     }
   }
@@ -96,23 +85,5 @@ public final class NativeCleanser implements AutoCloseable {
       closed = true;
       Native.closeCleanser(handle);
     }
-  }
-
-  private NativeBatch runCopied(ColumnarBatch batch, int[] columns, int[] fields) {
-    try (NativeBatch copy = RegionWriter.copy(batch, columns, fields)) {
-      long[] handles = new long[columns.length];
-      int[] numbers = new int[columns.length];
-      int[] none = new int[columns.length];
-      Arrays.fill(handles, copy.handle());
-      Arrays.setAll(numbers, i -> i);
-      Arrays.fill(none, NO_FIELD);
-      return run(handles, numbers, none, batch.numRows());
-    }
-  }
-
-  private NativeBatch run(long[] handles, int[] columns, int[] fields, int rows) {
-    long[] result = new long[Native.BATCH_NUMBERS];
-    Native.cleanse(handle, checkOnly, handles, columns, fields, rows, result);
-    return new NativeBatch(result);
   }
 }

@@ -17,8 +17,16 @@ final class RegionWriter {
   /** The layout of a column without nulls. */
   private static final long NO_NULLS = -1;
 
-  /** A column, or a field of one, which is null where the column is. */
-  private record Source(ColumnVector vector, ColumnVector parent) {
+  /** A column, or a field of another, which is null where that is. */
+  private record Source(ColumnVector vector, Source parent) {
+    static Source of(ColumnarBatch batch, int[] path) {
+      Source found = new Source(batch.column(path[0]), null);
+      for (int step = 1; step < path.length; step++) {
+        found = new Source(found.vector.getChild(path[step]), found);
+      }
+      return found;
+    }
+
     boolean isNullAt(int row) {
       return vector.isNullAt(row) || (parent != null && parent.isNullAt(row));
     }
@@ -31,13 +39,10 @@ final class RegionWriter {
   private RegionWriter() {}
 
   /** Columns of a batch, or their fields, as the columns of a native batch. */
-  static NativeBatch copy(ColumnarBatch batch, int[] columns, int[] fields) {
-    Source[] sources = new Source[columns.length];
-    for (int i = 0; i < columns.length; i++) {
-      ColumnVector column = batch.column(columns[i]);
-      sources[i] = fields[i] == NativeCleanser.NO_FIELD
-          ? new Source(column, null)
-          : new Source(column.getChild(fields[i]), column);
+  static NativeBatch copy(ColumnarBatch batch, int[][] paths) {
+    Source[] sources = new Source[paths.length];
+    for (int i = 0; i < paths.length; i++) {
+      sources[i] = Source.of(batch, paths[i]);
     }
     int rows = batch.numRows();
     long[] layout = new long[LAYOUT * sources.length];

@@ -3,14 +3,7 @@ package dev.downbeat.spark.plan
 import org.apache.spark.TaskContext
 import org.apache.spark.rdd.RDD
 import org.apache.spark.sql.catalyst.InternalRow
-import org.apache.spark.sql.catalyst.expressions.{
-  Attribute,
-  AttributeSet,
-  Expression,
-  ExprId,
-  GetStructField,
-  SortOrder
-}
+import org.apache.spark.sql.catalyst.expressions.{Attribute, AttributeSet, Expression, GetStructField, SortOrder}
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
 import org.apache.spark.sql.catalyst.plans.physical.Partitioning
 import org.apache.spark.sql.execution.{SparkPlan, SparkStrategy, UnaryExecNode}
@@ -19,7 +12,7 @@ import org.apache.spark.sql.types.StructType
 import org.apache.spark.sql.vectorized.{ColumnVector, ColumnarBatch}
 
 import dev.downbeat.spark.functions.NativeCall
-import dev.downbeat.spark.jni.{NativeBatch, NativeCleanser}
+import dev.downbeat.spark.jni.NativeBatch
 
 /** Plans [[NativeProject]]. */
 private[spark] object NativeStrategy extends SparkStrategy {
@@ -48,7 +41,7 @@ private[spark] final case class NativeProjectExec(calls: Seq[NativeCall], result
   override protected def doExecute(): RDD[InternalRow] = throw new UnsupportedOperationException("it is columnar only")
 
   override protected def doExecuteColumnar(): RDD[ColumnarBatch] = {
-    val bound = calls.map(BoundCall(_, child.output))
+    val bound = calls.map(call => BoundCall(call, call.inputs.map(InputPath(_, child.output)).toArray))
     val (rows, time) = (longMetric("numOutputRows"), longMetric("nativeTime"))
     child.executeColumnar().mapPartitions(new NativeProjection(bound, _, rows, time))
   }
@@ -56,21 +49,19 @@ private[spark] final case class NativeProjectExec(calls: Seq[NativeCall], result
   override protected def withNewChildInternal(child: SparkPlan): SparkPlan = copy(child = child)
 }
 
-/** A call whose inputs are positions: of a column, and of a field in it. */
-private final case class BoundCall(call: NativeCall, columns: Array[Int], fields: Array[Int])
+/** A call and the ways to its inputs. */
+private final case class BoundCall(call: NativeCall, paths: Array[Array[Int]])
 
-private object BoundCall {
-  def apply(call: NativeCall, input: Seq[Attribute]): BoundCall = {
-    def position(id: ExprId): Int = input.indexWhere(_.exprId == id) match {
-      case -1    => throw new IllegalStateException(s"$call reads a column that is not among $input")
-      case found => found
-    }
-    val positions = call.inputs.map {
-      case column: Attribute                           => (position(column.exprId), NativeCleanser.NO_FIELD)
-      case GetStructField(column: Attribute, field, _) => (position(column.exprId), field)
-      case other: Expression => throw new IllegalStateException(s"$call reads $other, which is no column")
-    }
-    BoundCall(call, positions.map(_._1).toArray, positions.map(_._2).toArray)
+/** The way to a value in a batch: the position of a column, then of a field in it, and so on. */
+private[plan] object InputPath {
+  def apply(value: Expression, input: Seq[Attribute]): Array[Int] = value match {
+    case column: Attribute =>
+      input.indexWhere(_.exprId == column.exprId) match {
+        case -1    => throw new IllegalStateException(s"$column is not among $input")
+        case found => Array(found)
+      }
+    case GetStructField(parent, field, _) => InputPath(parent, input) :+ field
+    case other                            => throw new IllegalStateException(s"$other is no column")
   }
 }
 
@@ -97,8 +88,8 @@ private final class NativeProjection(
     results = Nil
     val batch = batches.next()
     val start = System.nanoTime()
-    val made = calls.zip(cleansers).map { case (BoundCall(call, columns, fields), cleanser) =>
-      val result = cleanser.run(batch, columns, fields)
+    val made = calls.zip(cleansers).map { case (BoundCall(call, paths), cleanser) =>
+      val result = cleanser.run(batch, paths)
       results = results :+ result
       result.vector(call.dataType: StructType)
     }

@@ -37,7 +37,7 @@ import dev.downbeat.spark.DownbeatException
   * goes back. It promises that a micro-batch holds exactly the rows between its two offsets, each once. A number in an
   * offset is the next row to read.
   */
-private[source] final class FlightMicroBatchStream(
+private[spark] final class FlightMicroBatchStream(
     server: FlightServer,
     schema: StructType,
     private val checkpoint: String,

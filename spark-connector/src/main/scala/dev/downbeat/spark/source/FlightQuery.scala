@@ -62,7 +62,7 @@ private[source] final class QueryScanBuilder(options: QueryOptions, table: Struc
   override def build(): Scan = QueryScan(options, columns)
 }
 
-private final case class QueryScan(options: QueryOptions, readSchema: StructType) extends Scan with Batch {
+private[spark] final case class QueryScan(options: QueryOptions, readSchema: StructType) extends Scan with Batch {
   override def description(): String = s"Flight[${options.option} ${options.text} at ${options.access}]"
 
   override def columnarSupportMode(): Scan.ColumnarSupportMode = Scan.ColumnarSupportMode.SUPPORTED

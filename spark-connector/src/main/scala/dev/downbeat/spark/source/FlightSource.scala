@@ -114,7 +114,7 @@ private final class FlightScanBuilder(options: FlightOptions, table: StructType)
   override def build(): Scan = new FlightScan(options, columns, partitions, filter)
 }
 
-private final class FlightScan(
+private[spark] final class FlightScan(
     options: FlightOptions,
     override val readSchema: StructType,
     partitions: Seq[Expression],

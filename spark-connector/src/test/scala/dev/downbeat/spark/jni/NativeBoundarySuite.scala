@@ -116,7 +116,7 @@ class NativeBoundarySuite extends AnyFunSuite with BeforeAndAfterEach {
     try {
       val batch = new ColumnarBatch(Array[ColumnVector](vector), rows)
       val expected = (row: Int) => Option.when(!isNull(row))(value(row))
-      check(cleanser.run(batch, Array(0), Array(NativeCleanser.NO_FIELD)), of, cleanser, expected)
+      check(cleanser.run(batch, Array(Array(0))), of, cleanser, expected)
     } finally {
       cleanser.close()
       vector.close()
@@ -132,7 +132,7 @@ class NativeBoundarySuite extends AnyFunSuite with BeforeAndAfterEach {
     val cleanser = passing(LongType)
     try {
       val batch = new ColumnarBatch(Array[ColumnVector](structs), rows)
-      check(cleanser.run(batch, Array(0), Array(1)), LongType, cleanser, row => Option.when(!isNull(row))(row.toLong))
+      check(cleanser.run(batch, Array(Array(0, 1))), LongType, cleanser, row => Option.when(!isNull(row))(row.toLong))
     } finally cleanser.close()
   }
 
@@ -142,10 +142,10 @@ class NativeBoundarySuite extends AnyFunSuite with BeforeAndAfterEach {
     val cleanser = passing(StringType)
     try {
       val first =
-        cleanser.run(new ColumnarBatch(Array[ColumnVector](constant), rows), Array(0), Array(NativeCleanser.NO_FIELD))
+        cleanser.run(new ColumnarBatch(Array[ColumnVector](constant), rows), Array(Array(0)))
       // The clean row inside the result is nested, so it is copied; the whole result is read where it is.
       val row = first.vector(cleanser.resultType).getChild(3)
-      val again = cleanser.run(new ColumnarBatch(Array[ColumnVector](row), rows), Array(0), Array(0))
+      val again = cleanser.run(new ColumnarBatch(Array[ColumnVector](row), rows), Array(Array(0, 0)))
       check(again, StringType, cleanser, _ => Some(UTF8String.fromString("same")))
       first.close()
       first.close()
@@ -156,7 +156,7 @@ class NativeBoundarySuite extends AnyFunSuite with BeforeAndAfterEach {
     val cleanser = passing(StringType)
     try {
       val empty = new ColumnarBatch(Array[ColumnVector](new OnHeapColumnVector(1, StringType)), 0)
-      val result = cleanser.run(empty, Array(0), Array(NativeCleanser.NO_FIELD))
+      val result = cleanser.run(empty, Array(Array(0)))
       assert(result.rows === 0)
       result.close()
     } finally cleanser.close()
@@ -166,7 +166,7 @@ class NativeBoundarySuite extends AnyFunSuite with BeforeAndAfterEach {
     val cleanser = passing(StringType)
     try {
       val batch = new ColumnarBatch(Array[ColumnVector](new OnHeapColumnVector(1, LongType)), 1)
-      assert(condition(cleanser.run(batch, Array(0), Array(NativeCleanser.NO_FIELD))) === "DOWNBEAT_NATIVE_ERROR")
+      assert(condition(cleanser.run(batch, Array(Array(0)))) === "DOWNBEAT_NATIVE_ERROR")
     } finally cleanser.close()
   }
 }

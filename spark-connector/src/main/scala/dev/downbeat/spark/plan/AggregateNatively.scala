@@ -1,0 +1,326 @@
+package dev.downbeat.spark.plan
+
+import org.apache.spark.sql.catalyst.expressions._
+import org.apache.spark.sql.catalyst.expressions.aggregate._
+import org.apache.spark.sql.catalyst.optimizer.NormalizeNaNAndZero
+import org.apache.spark.sql.catalyst.rules.Rule
+import org.apache.spark.sql.execution._
+import org.apache.spark.sql.execution.aggregate.HashAggregateExec
+import org.apache.spark.sql.execution.datasources.v2.{BatchScanExec, MicroBatchScanExec}
+import org.apache.spark.sql.execution.streaming.operators.stateful.EventTimeWatermarkExec
+import org.apache.spark.sql.internal.SQLConf
+import org.apache.spark.sql.types._
+
+import dev.downbeat.spark.DownbeatAnalysisException
+import dev.downbeat.spark.functions.ExpressionTranslator
+import dev.downbeat.spark.jni.NativeCleanser
+import dev.downbeat.spark.proto.aggregate.{Aggregate, Key, Kind, Measure}
+import dev.downbeat.spark.proto.contract.{Expr, Field}
+import dev.downbeat.spark.source.{FlightMicroBatchStream, FlightScan, QueryScan}
+
+/** Puts a [[NativeAggregateExec]] in the place of Spark's partial HashAggregate, with the projections and filters below
+  * it, where all of that reads native columns and has a native form. What it hands on are Spark's own buffers, so that
+  * state, and the aggregates that merge, stay Spark's, and a checkpoint does not know which of the two wrote it.
+  *
+  * A watermark takes rows. Below one, rows are first made groups of equal keys and of times that lie in the same
+  * window, each with its latest time, which is what the watermark goes by; Spark's partial aggregate then merges groups
+  * where it took rows.
+  */
+private[spark] object AggregateNatively extends Rule[SparkPlan] with PredicateHelper {
+
+  /** Turns it off: `false`. */
+  val Setting = "spark.downbeat.nativeAggregate"
+
+  /** How deep an expression may nest: below what the messages that carry it to tasks may. */
+  private val MostLevels = 40
+
+  override def apply(plan: SparkPlan): SparkPlan =
+    if (!SQLConf.get.getConfString(Setting, "true").toBoolean) plan
+    else
+      plan.transformUp {
+        case partial: HashAggregateExec if partial.aggregateExpressions.nonEmpty && isPartial(partial) =>
+          replaced(partial).orElse(underWatermark(partial)).getOrElse(partial)
+      }
+
+  private def isPartial(aggregate: HashAggregateExec): Boolean =
+    aggregate.aggregateExpressions.forall(part => part.mode == Partial && !part.isDistinct) &&
+      aggregate.output
+        .map(_.exprId) == (aggregate.groupingExpressions.map(_.exprId) ++ buffers(aggregate).map(_.exprId))
+
+  private def buffers(aggregate: HashAggregateExec): Seq[Attribute] =
+    aggregate.aggregateExpressions.flatMap(_.aggregateFunction.inputAggBufferAttributes)
+
+  private def replaced(partial: HashAggregateExec): Option[SparkPlan] = for {
+    below <- Below(partial.child)
+    plan <- planned(
+      below,
+      partial.groupingExpressions.map(key => Group(key)),
+      partial.aggregateExpressions,
+      partial.output
+    )
+  } yield plan
+
+  private def underWatermark(partial: HashAggregateExec): Option[SparkPlan] = for {
+    (above, watermark) <- Above(partial.child)
+    time = watermark.eventTime
+    if time.dataType == TimestampType
+    kept = above.keeping(AttributeSet(partial.groupingExpressions), buffers(partial), time)
+    bucketUs <- kept.bucketUs
+    below <- Below(watermark.child)
+    keys = (kept.needed - time).toSeq.sortBy(_.exprId.id)
+    latest = AggregateExpression(Max(time), Partial, isDistinct = false)
+    measures = partial.aggregateExpressions.map(part => above.below(part).asInstanceOf[AggregateExpression])
+    groups = keys.map(Group(_)) :+ Group(time, bucketUs)
+    native <- planned(below, groups, latest +: measures, keys ++ (time +: buffers(partial)))
+  } yield partial.copy(
+    aggregateExpressions = partial.aggregateExpressions.map(_.copy(mode = PartialMerge, filter = None)),
+    child = kept.over(native)
+  )
+
+  /** A key: rows of a bucket of time are one, if it has a length. */
+  private final case class Group(key: NamedExpression, bucketUs: Long = 0)
+
+  private def planned(
+      below: Below,
+      groups: Seq[Group],
+      parts: Seq[AggregateExpression],
+      output: Seq[Attribute]
+  ): Option[SparkPlan] = {
+    val inputs = new Inputs(below)
+    val ansi = SQLConf.get.ansiEnabled
+    try {
+      val encoded = Aggregate.newBuilder().setAnsi(ansi).setTimeZone(SQLConf.get.sessionLocalTimeZone)
+      val conditions = below.conditions.map(inputs.read)
+      val keys = groups.map(group => inputs.read(normalised(group.key)))
+      val measures = parts.map { part =>
+        val (kind, argument) = measure(part, ansi).getOrElse(throw new Unplanned)
+        (kind, argument.map(inputs.read))
+      }
+      val translator = new ExpressionTranslator(inputs.columns)
+      def translated(expression: Expression): Expr = {
+        if (levels(expression) > MostLevels || !expression.deterministic) throw new Unplanned
+        translator.translate(expression, "the aggregate")
+      }
+      conditions.foreach(condition => encoded.addConditions(translated(condition)))
+      keys.zip(groups).foreach { case (key, group) =>
+        if (key.dataType.isInstanceOf[DayTimeIntervalType]) throw new Unplanned
+        encoded.addKeys(Key.newBuilder().setValue(translated(key)).setBucketUs(group.bucketUs))
+      }
+      measures.foreach { case (kind, argument) =>
+        val built = Measure.newBuilder().setKind(kind)
+        argument.foreach(argument => built.setArgument(translated(argument)))
+        encoded.addMeasures(built)
+      }
+      inputs.columns.foreach { column =>
+        encoded.addInput(Field.newBuilder().setName(column.name).setType(NativeCleanser.typeOf(column.dataType)))
+      }
+      val shown = groups.map(_.key.sql) ++ parts.map(_.sql)
+      val message = encoded.build().toByteString
+      Some(NativeAggregateExec(shown, inputs.paths, message, groups.nonEmpty, output, below.child))
+    } catch {
+      // What the kernels do not run is left to Spark, which says so by the operator that it plans.
+      case _: DownbeatAnalysisException | _: Unplanned => None
+    }
+  }
+
+  private final class Unplanned extends RuntimeException(null, null, false, false)
+
+  /** Equal keys are equal in the kernels, too: one NaN, one zero. */
+  private def normalised(key: Expression): Expression = key match {
+    case Alias(child, _)                     => normalised(child)
+    case KnownFloatingPointNormalized(child) => normalised(child)
+    case NormalizeNaNAndZero(child)          => normalised(child)
+    case other                               => other
+  }
+
+  private def measure(part: AggregateExpression, ansi: Boolean): Option[(Kind, Option[Expression])] = {
+    val numbers = Seq(IntegerType, LongType, DoubleType)
+    val ordered = numbers ++ Seq(DateType, TimestampType)
+    val mode = if (ansi) EvalMode.ANSI else EvalMode.LEGACY
+    val found = part.aggregateFunction match {
+      case Count(children) =>
+        children.filter(_.nullable) match {
+          case Nil      => Some((Kind.COUNT, None))
+          case Seq(one) => Some((Kind.COUNT, Some(one)))
+          case several  => Some((Kind.COUNT, Some(present(several.map(IsNotNull).reduce(And), Literal.TrueLiteral))))
+        }
+      case Sum(child, context) if numbers.contains(child.dataType) && context.evalMode == mode =>
+        Some((Kind.SUM, Some(child)))
+      case Average(child, `mode`) if numbers.contains(child.dataType) =>
+        Some((Kind.AVERAGE, Some(child)))
+      case Min(child) if ordered.contains(child.dataType) => Some((Kind.MIN, Some(child)))
+      case Max(child) if ordered.contains(child.dataType) => Some((Kind.MAX, Some(child)))
+      case _                                              => None
+    }
+    // Every one of them passes nulls over.
+    found.map { case (kind, argument) =>
+      (kind, part.filter.map(present(_, argument.getOrElse(Literal.TrueLiteral))).orElse(argument))
+    }
+  }
+
+  /** A value where a condition is true, else null. */
+  private def present(condition: Expression, value: Expression): Expression =
+    If(condition, value, Literal(null, value.dataType))
+
+  private def levels(expression: Expression): Int = 1 + expression.children.map(levels).maxOption.getOrElse(0)
+
+  /** A native plan, and what the projections and filters above it make of its columns. */
+  private final case class Below(child: SparkPlan, conditions: Seq[Expression], defined: AttributeMap[Expression])
+
+  private object Below {
+    def apply(plan: SparkPlan): Option[Below] = plan match {
+      case ProjectExec(list, child) =>
+        Below(child).map { below =>
+          val columns = list.map(column => column.toAttribute -> substituted(column, below.defined))
+          below.copy(defined = AttributeMap(columns))
+        }
+      case FilterExec(condition, child) =>
+        Below(child).map { below =>
+          val conditions = splitConjunctivePredicates(substituted(condition, below.defined))
+          below.copy(conditions = below.conditions ++ conditions)
+        }
+      case native if isNative(native) => Some(new Below(native, Nil, AttributeMap.empty))
+      case _                          => None
+    }
+
+    private def isNative(plan: SparkPlan): Boolean = plan match {
+      case _: NativeProjectExec     => true
+      case select: SelectColsExec   => isNative(select.child)
+      case scan: BatchScanExec      => scan.scan.isInstanceOf[FlightScan] || scan.scan.isInstanceOf[QueryScan]
+      case scan: MicroBatchScanExec => scan.stream.isInstanceOf[FlightMicroBatchStream]
+      case _                        => false
+    }
+  }
+
+  private def substituted(expression: Expression, defined: AttributeMap[Expression]): Expression =
+    expression.transformUp {
+      case Alias(child, _)   => child
+      case column: Attribute => defined.getOrElse(column, column)
+    }
+
+  /** The operators from below an aggregate to its watermark, the topmost first. */
+  private final case class Above(operators: Seq[SparkPlan]) {
+
+    private val columns = operators.reverse.foldLeft(AttributeMap.empty[Expression]) {
+      case (known, ProjectExec(list, _)) =>
+        AttributeMap(list.map(column => column.toAttribute -> substituted(column, known)))
+      case (known, _) => known
+    }
+
+    /** An expression over their columns as one over the columns below. */
+    def below(expression: Expression): Expression = substituted(expression, columns)
+
+    /** The same operators with `wanted` of the columns they had, and `more` that pass through. */
+    def keeping(wanted: AttributeSet, more: Seq[Attribute], time: Attribute): Kept = {
+      val start = Kept(identity[SparkPlan], wanted, Some(Nil).filterNot(_ => wanted.contains(time)))
+      operators.foldLeft(start) { case (Kept(over, wanted, lengths), operator) =>
+        operator match {
+          case project: ProjectExec =>
+            val list = project.projectList.filter(column => wanted.contains(column.toAttribute))
+            val looks = list.filterNot(_.semanticEquals(time))
+            Kept(child => over(ProjectExec(list ++ more, child)), references(list), looked(lengths, looks, time))
+          case filter: FilterExec =>
+            val needed = wanted ++ filter.condition.references
+            Kept(child => over(filter.copy(child = child)), needed, looked(lengths, Seq(filter.condition), time))
+          case expand: ExpandExec =>
+            val places = expand.output.indices.filter(place => wanted.contains(expand.output(place)))
+            val output = places.map(expand.output(_)) ++ more
+            val kept = expand.projections.map(projection => places.map(projection(_)))
+            val looks =
+              places.filterNot(expand.output(_).semanticEquals(time)).flatMap(place => expand.projections.map(_(place)))
+            Kept(
+              child => over(ExpandExec(kept.map(_ ++ more), output, child)),
+              references(kept.flatten),
+              looked(lengths, looks, time)
+            )
+          case watermark: EventTimeWatermarkExec =>
+            Kept(child => over(watermark.copy(child = child)), wanted + watermark.eventTime, lengths)
+          case other => throw new IllegalStateException(s"${other.nodeName} is none of those that are gathered")
+        }
+      }
+    }
+
+    private def references(expressions: Seq[Expression]): AttributeSet =
+      AttributeSet.fromAttributeSets(expressions.map(_.references))
+
+    private def looked(lengths: Option[Seq[Long]], looks: Seq[Expression], time: Attribute): Option[Seq[Long]] =
+      looks.foldLeft(lengths)((found, look) => found.flatMap(known => windows(look, time).map(known ++ _)))
+  }
+
+  /** Operators that can be put over another plan.
+    *
+    * @param needed
+    *   the columns which that plan must have
+    * @param lengths
+    *   those of the windows by which they look at the time, in microseconds; `None` if they look closer
+    */
+  private final case class Kept(over: SparkPlan => SparkPlan, needed: AttributeSet, lengths: Option[Seq[Long]]) {
+
+    /** Times in the same bucket of this length are the same to all operators; `None` if there is no such length. */
+    def bucketUs: Option[Long] = lengths.filter(_.nonEmpty).map(_.reduce(divisor))
+  }
+
+  private def divisor(a: Long, b: Long): Long = if (b == 0) a else divisor(b, a % b)
+
+  private object Above {
+    def apply(plan: SparkPlan): Option[(Above, EventTimeWatermarkExec)] = plan match {
+      case watermark: EventTimeWatermarkExec => Some((Above(Seq(watermark)), watermark))
+      case _: ProjectExec | _: FilterExec | _: ExpandExec =>
+        Above(plan.children.head).map { case (above, watermark) => (Above(plan +: above.operators), watermark) }
+      case _ => None
+    }
+  }
+
+  /** The lengths of the windows by which an expression looks at a time, in microseconds; `None` if it looks closer. */
+  private def windows(expression: Expression, time: Attribute): Option[Seq[Long]] = expression match {
+    case column: Attribute if column.semanticEquals(time) => None
+    // It is passed on as it is, or asked for its presence: nulls are a bucket of their own.
+    case IsNotNull(column: Attribute) if column.semanticEquals(time) => Some(Nil)
+    case WindowStart(of, lengthUs) if of.semanticEquals(time)        => Some(Seq(lengthUs))
+    case other =>
+      val below = other.children.map(windows(_, time))
+      Option.when(below.forall(_.isDefined))(below.flatMap(_.get))
+  }
+
+  /** What Spark makes of `window`: the time less what is over since a window began. */
+  private object WindowStart {
+    def unapply(expression: Expression): Option[(Expression, Long)] = expression match {
+      case Subtract(
+            at @ PreciseTimestampConversion(time, _, LongType),
+            CaseWhen(Seq((LessThan(over, Literal(0L, _)), Add(before, Literal(back: Long, _), _))), Some(since)),
+            _
+          ) if Seq(before, since).forall(_.semanticEquals(over)) =>
+        over match {
+          case Remainder(Subtract(from, Literal(start: Long, _), _), Literal(length: Long, _), _)
+              if from.semanticEquals(at) && length == back && start % length == 0 =>
+            Some((time, length))
+          case _ => None
+        }
+      case _ => None
+    }
+  }
+
+  /** The columns that the kernels read, each once: of a native plan, or fields in them. */
+  private final class Inputs(below: Below) {
+    private var found = Seq.empty[(Expression, AttributeReference)]
+
+    def columns: Seq[Attribute] = found.map(_._2)
+    def paths: Seq[Expression] = found.map(_._1)
+
+    /** An expression over the columns of the plan's top as one over what is read. */
+    def read(expression: Expression): Expression = substituted(expression, below.defined).transformDown {
+      case path if isPath(path) && NativeCleanser.typeOf(path.dataType) != null =>
+        found.find(_._1.semanticEquals(path)).map(_._2).getOrElse {
+          val column = AttributeReference(path.sql, path.dataType, path.nullable)()
+          found :+= ((path, column))
+          column
+        }
+    }
+
+    private def isPath(expression: Expression): Boolean = expression match {
+      case column: Attribute            => below.child.outputSet.contains(column)
+      case GetStructField(parent, _, _) => isPath(parent)
+      case _                            => false
+    }
+  }
+}
