@@ -34,7 +34,9 @@ def in_lake(spark: SparkSession, lake: Lake) -> list[Row]:
 def expected(spark: SparkSession, server: Server) -> list[Row]:
     events = spark.read.format("flight").options(uri=server.uri, stream="events", **{"dedupe.key": "event_id"}).load()
     plays = trending.played(events, contract=CONTRACT.read_text())
-    return ranks(trending.ranked(trending.risen(plays)))
+    hours = trending.risen(plays)
+    assert "NativeAggregate" in hours._jdf.queryExecution().executedPlan().toString()
+    return ranks(trending.ranked(hours))
 
 
 def test_a_stream_ranks_what_a_batch_query_ranks_and_a_crash_changes_nothing(

@@ -27,6 +27,8 @@ from downbeat_spark.versions import commit_note
 #: Tracks that are ranked of each hour and country.
 RANKS = 20
 
+HOUR_US = 3_600_000_000
+
 #: How long after its end an hour is ranked, in the events' own time.
 WAIT = "30 minutes"
 
@@ -37,17 +39,22 @@ def risen(plays: DataFrame, *, wait: str = WAIT) -> DataFrame:
     In: `event_time`, `country` and `track_id` of every play, as a stream or a batch. Out: `hour`, `country`, `track_id`, `plays`,
     `plays_before`; of a stream an hour at a time, each once.
     """
-    # Each play counts twice: in its own hour, and as one of the hour before for the next.
-    counted = plays.select(
-        "country", "track_id", "event_time", F.explode(F.array(F.lit(0), F.lit(1))).alias("hours_ago")
+    # Each play counts in two windows: as one of the hour at the end of the first, and of the hour before in the second. Which of
+    # a window's hours is even is known above; what is counted below knows no windows, so the rows become groups natively.
+    even = F.unix_micros("event_time") % (2 * HOUR_US) < HOUR_US
+    waiting = plays.withWatermark("event_time", wait)
+    windows = waiting.groupBy(F.window("event_time", "2 hours", "1 hour").alias("window"), "country", "track_id").agg(
+        F.count_if(even).alias("even"), F.count_if(~even).alias("odd")
     )
-    at = counted.withColumn("counted_at", F.expr("event_time + hours_ago * INTERVAL '1' HOUR"))
-    # So what is counted last is an hour ahead of what happened last.
-    waiting = at.withWatermark("counted_at", f"1 hour {wait}")
-    hours = waiting.groupBy(F.window("counted_at", "1 hour").alias("window"), "country", "track_id").agg(
-        F.count_if(F.col("hours_ago") == 0).alias("plays"), F.count_if(F.col("hours_ago") == 1).alias("plays_before")
+    hour = F.col("window.end") - F.expr("INTERVAL '1' HOUR")
+    is_even = F.unix_micros(hour) % (2 * HOUR_US) == 0
+    return windows.select(
+        hour.alias("hour"),
+        "country",
+        "track_id",
+        F.when(is_even, F.col("even")).otherwise(F.col("odd")).alias("plays"),
+        F.when(is_even, F.col("odd")).otherwise(F.col("even")).alias("plays_before"),
     )
-    return hours.select(F.col("window.start").alias("hour"), "country", "track_id", "plays", "plays_before")
 
 
 def ranked(hours: DataFrame) -> DataFrame:

@@ -251,6 +251,7 @@ RULES = [
     "greatest(t, u) = t",
     "least(m, n) = m",
     "isnan(d)",
+    "unix_micros(m) % 7200000000 < 3600000000",
     "substring(t, 2) = 'bc'",
     "substring(t, -2, 1) = 'b'",
     "substr(t, a, i) = u",

@@ -70,7 +70,7 @@ natives! {
     }
 
     "liveBatches" "()J" => fn live_batches(_env) -> jlong {
-        Ok((BATCHES.live() + REGIONS.live()) as jlong)
+        Ok((BATCHES.live() + REGIONS.live() + AGGREGATORS.live()) as jlong)
     }
 
     "liveReaders" "()J" => fn live_readers(_env) -> jlong {

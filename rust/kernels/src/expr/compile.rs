@@ -65,6 +65,7 @@ pub(super) enum Op {
     DateDiff,
     DatesBetween,
     TimestampsBetween,
+    UnixMicros,
     Coalesce,
     If,
     CaseWhen,
@@ -291,6 +292,7 @@ impl Compiler<'_> {
                 let order = if function == Function::Least { Ordering::Greater } else { Ordering::Less };
                 (Op::Extreme(order), alike(&arguments)?)
             }
+            Function::UnixMicros => typed(Op::UnixMicros, &[Timestamp], Bigint)?,
             Function::IsNan => typed(Op::IsNan, &[Double], Boolean)?,
             Function::Like | Function::Rlike => {
                 all(&[Text, Text])?;

@@ -298,6 +298,11 @@ impl<'a> Evaluation<'a> {
                 }
                 Ok(Value::Column(extreme))
             }
+            Op::UnixMicros => {
+                let value = self.value(arguments[0], selection)?;
+                let times = value.array().as_primitive::<TimestampMicrosecondType>();
+                Ok(self.made_of(Arc::new(times.reinterpret_cast::<Int64Type>()), &[&value]))
+            }
             Op::IsNan => {
                 let value = self.value(arguments[0], selection)?;
                 let doubles = value.array().as_primitive::<Float64Type>();

@@ -26,7 +26,7 @@ final class Native {
 
   static native int abiVersion();
 
-  /** Batches, and regions on their way to become one, that have not been given back. */
+  /** Batches, and regions and aggregators on their way to make one, that have not been given back. */
   static native long liveBatches();
 
   /** Readers that have not been given back. */

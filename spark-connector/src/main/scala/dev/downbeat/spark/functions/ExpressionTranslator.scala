@@ -79,6 +79,7 @@ private[spark] final class ExpressionTranslator(clean: Seq[Attribute]) {
       case SubtractDates(end, start, false)                    => call(part, Function.DATES_BETWEEN, end, start)
       case SubtractTimestamps(end, start, false, _) if Seq(end, start).forall(_.dataType == TimestampType) =>
         call(part, Function.TIMESTAMPS_BETWEEN, end, start)
+      case UnixMicros(time) if time.dataType == TimestampType => call(part, Function.UNIX_MICROS, time)
       case TimestampAddInterval(time, interval, _) if time.dataType == TimestampType =>
         call(part, Function.TIMESTAMP_ADD, time, interval)
       case Coalesce(children)     => call(part, Function.COALESCE, children: _*)
@@ -120,7 +121,7 @@ private[functions] object ExpressionTranslator {
       "CASE, LIKE and RLIKE with a constant pattern, length, lower, upper, trim, ltrim, rtrim, substring, concat, startswith, " +
       "endswith, contains, casts between boolean, int, bigint and double, from text to boolean, int and bigint and back, " +
       "between date and timestamp, dates plus or minus days, timestamps plus or minus day-time intervals, and what lies " +
-      "between two dates or timestamps"
+      "between two dates or timestamps, and unix_micros"
 
   /** A constant, if the kernels have its type. */
   def literal(value: Literal): Option[proto.Literal] = typeOf(value.dataType).flatMap { of =>

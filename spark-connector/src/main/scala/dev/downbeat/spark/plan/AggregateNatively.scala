@@ -22,9 +22,9 @@ import dev.downbeat.spark.source.{FlightMicroBatchStream, FlightScan, QueryScan}
   * it, where all of that reads native columns and has a native form. What it hands on are Spark's own buffers, so that
   * state, and the aggregates that merge, stay Spark's, and a checkpoint does not know which of the two wrote it.
   *
-  * A watermark takes rows. Below one, rows are first made groups of equal keys and of times that lie in the same
-  * window, each with its latest time, which is what the watermark goes by; Spark's partial aggregate then merges groups
-  * where it took rows.
+  * Watermarks take rows, and windows are made of them. Below, rows become groups of equal keys and of times that lie in
+  * the same window, each with its latest time, which is what a watermark goes by; Spark's partial aggregate then merges
+  * groups where it took rows.
   */
 private[spark] object AggregateNatively extends Rule[SparkPlan] with PredicateHelper {
 
@@ -39,7 +39,7 @@ private[spark] object AggregateNatively extends Rule[SparkPlan] with PredicateHe
     else
       plan.transformUp {
         case partial: HashAggregateExec if partial.aggregateExpressions.nonEmpty && isPartial(partial) =>
-          replaced(partial).orElse(underWatermark(partial)).getOrElse(partial)
+          replaced(partial).orElse(underWindows(partial)).getOrElse(partial)
       }
 
   private def isPartial(aggregate: HashAggregateExec): Boolean =
@@ -60,13 +60,12 @@ private[spark] object AggregateNatively extends Rule[SparkPlan] with PredicateHe
     )
   } yield plan
 
-  private def underWatermark(partial: HashAggregateExec): Option[SparkPlan] = for {
-    (above, watermark) <- Above(partial.child)
-    time = watermark.eventTime
+  private def underWindows(partial: HashAggregateExec): Option[SparkPlan] = for {
+    (above, time, child) <- Above(partial.child)
     if time.dataType == TimestampType
     kept = above.keeping(AttributeSet(partial.groupingExpressions), buffers(partial), time)
     bucketUs <- kept.bucketUs
-    below <- Below(watermark.child)
+    below <- Below(child)
     keys = (kept.needed - time).toSeq.sortBy(_.exprId.id)
     latest = AggregateExpression(Max(time), Partial, isDistinct = false)
     measures = partial.aggregateExpressions.map(part => above.below(part).asInstanceOf[AggregateExpression])
@@ -198,7 +197,7 @@ private[spark] object AggregateNatively extends Rule[SparkPlan] with PredicateHe
       case column: Attribute => defined.getOrElse(column, column)
     }
 
-  /** The operators from below an aggregate to its watermark, the topmost first. */
+  /** The operators from below an aggregate to its watermark, or where its windows are made; the topmost first. */
   private final case class Above(operators: Seq[SparkPlan]) {
 
     private val columns = operators.reverse.foldLeft(AttributeMap.empty[Expression]) {
@@ -263,12 +262,21 @@ private[spark] object AggregateNatively extends Rule[SparkPlan] with PredicateHe
   private def divisor(a: Long, b: Long): Long = if (b == 0) a else divisor(b, a % b)
 
   private object Above {
-    def apply(plan: SparkPlan): Option[(Above, EventTimeWatermarkExec)] = plan match {
-      case watermark: EventTimeWatermarkExec => Some((Above(Seq(watermark)), watermark))
+
+    /** With the time that the watermark or the windows are of, and the plan below. */
+    def apply(plan: SparkPlan): Option[(Above, Attribute, SparkPlan)] = plan match {
+      case EventTimeWatermarkExec(_, time, _, child) => Some((Above(Seq(plan)), time, child))
       case _: ProjectExec | _: FilterExec | _: ExpandExec =>
-        Above(plan.children.head).map { case (above, watermark) => (Above(plan +: above.operators), watermark) }
+        val child = plan.children.head
+        Above(child)
+          .map { case (above, time, below) => (Above(plan +: above.operators), time, below) }
+          .orElse(plan.expressions.flatMap(windowed).headOption.map((Above(Seq(plan)), _, child)))
       case _ => None
     }
+
+    /** The times of which an expression makes windows. */
+    private def windowed(expression: Expression): Seq[Attribute] =
+      expression.collect { case WindowStart(time: Attribute, _) => time }
   }
 
   /** The lengths of the windows by which an expression looks at a time, in microseconds; `None` if it looks closer. */
