@@ -66,6 +66,8 @@ test: needs-test build lint test-rust test-connector test-python test-airflow ##
 .PHONY: lint
 lint: build ## formats, lints and types, with warnings denied
 	cargo fmt --all --check
+	cargo fmt --manifest-path benchmarks/generator/Cargo.toml --check
+	cargo metadata -q --locked --manifest-path benchmarks/generator/Cargo.toml --format-version 1 > /dev/null
 	cargo clippy --release --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc -q --release --locked --workspace --no-deps
 	$(VENV)/ruff format --check .

@@ -17,8 +17,16 @@ _LINE = re.compile(r"(?P<lead>[\s:|+-]*)(\*\(\d+\) )?(?P<name>[A-Z]\w+)(?P<rest>
 #: Operators that only hold others.
 _FRAMES = {"AdaptiveSparkPlan", "InputAdapter", "WholeStageCodegen", "ResultQueryStage", "ShuffleQueryStage"}
 
-_OURS = {"NativeProject", "SelectCols"}
+_OURS = {"NativeAggregate", "NativeProject", "SelectCols"}
 _SCANS = {"BatchScan", "MicroBatchScan", "RealTimeStreamScan"}
+_TRANSITIONS = {
+    "ColumnarToRow": "what is above it takes rows, so columns are read value by value from here on",
+    "RowToColumnar": "what is below it makes rows, which are copied into columns for the native operator above",
+}
+_PARTIAL = (
+    "it would be native over native columns, if its keys, arguments and conditions, and the projections and filters "
+    "below it, had a native form: see docs/aggregation.md"
+)
 _CALL = re.compile(r"downbeat_\w+(?=\()")
 _LAMBDA = re.compile(r"lambdafunction\(")
 
@@ -63,13 +71,13 @@ def explain(frame: DataFrame) -> list[Operator]:
 def _reason(name: str, rest: str) -> str:
     if name in _OURS or (name in _SCANS and "Flight[" in rest):
         return ""
-    if name == "ColumnarToRow":
-        return "what is above it takes rows, so columns are read value by value from here on"
-    if name == "RowToColumnar":
-        return "what is below it makes rows, which are copied into columns for the native operator above"
+    if name in _TRANSITIONS:
+        return _TRANSITIONS[name]
     if calls := sorted(set(_CALL.findall(rest))):
         where = "a lambda" if _LAMBDA.search(rest) else f"{name}, which is no projection or filter"
         return f"{', '.join(calls)} runs row by row inside {where}; call it in a select below"
     if name in _SCANS:
         return "it is the scan of another source"
+    if name.endswith("Aggregate"):
+        return _PARTIAL if "partial_" in rest else "it merges what partial aggregates made, which is Spark's part"
     return "it is Spark's own, and has no native form"

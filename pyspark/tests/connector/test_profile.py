@@ -54,6 +54,10 @@ def test_a_plan_is_told_as_data(log: Log) -> None:
     grouped = log.read().agg(F.count(D.country("conn_country")))
     reasons = {operator.name: operator.reason for operator in downbeat_spark.explain(grouped)}
     assert "row by row inside HashAggregate" in reasons["HashAggregate"]
+    assert "it would be native" in downbeat_spark.explain(log.read().agg(F.min("event_type")))[-2].reason
+    summed = downbeat_spark.explain(log.read().groupBy("conn_country").agg(F.sum("ms_played")))
+    assert [operator.name for operator in summed if operator.native] == ["NativeAggregate", "BatchScan"]
+    assert "Spark's part" in summed[0].reason
     inputs = [operator.depth for operator in downbeat_spark.explain(grouped)]
     assert inputs == sorted(inputs), "each is the input of the one before"
 

@@ -135,10 +135,10 @@ mod tests {
     #[test]
     fn a_column_that_is_not_there_is_an_error() {
         let handle = BATCHES.insert(Arc::new(Batch::new(nested())));
-        for (column, field) in [(2, -1), (0, 1), (1, 0)] {
-            assert!(matches!(gather(&[Input { batch: handle, column, field }], 3), Err(Error::Call(_))));
+        for path in [&[2][..], &[0, 1], &[1, 0], &[-1]] {
+            assert!(matches!(gather(&[Input { batch: handle, path }], 3), Err(Error::Call(_))));
         }
         BATCHES.remove(handle).unwrap();
-        assert!(matches!(gather(&[Input { batch: handle, column: 0, field: -1 }], 3), Err(Error::Closed { .. })));
+        assert!(matches!(gather(&[Input { batch: handle, path: &[0] }], 3), Err(Error::Closed { .. })));
     }
 }

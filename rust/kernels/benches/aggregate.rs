@@ -45,8 +45,9 @@ fn batch(first: u64, tracks: u64) -> StructArray {
     let countries: ArrayRef =
         Arc::new(StringArray::from_iter_values(rows().map(|row| format!("C{}", mixed(row) % 60))));
     let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(rows().map(|row| (mixed(!row) % tracks) as i64)));
-    let ms: ArrayRef =
-        Arc::new(rows().map(|row| (mixed(row) % 10 > 0).then_some((row % 300_000) as i64)).collect::<Int64Array>());
+    let ms: ArrayRef = Arc::new(
+        rows().map(|row| (!mixed(row).is_multiple_of(10)).then_some((row % 300_000) as i64)).collect::<Int64Array>(),
+    );
     StructArray::try_from(vec![("country", countries), ("track", ids), ("ms", ms)]).unwrap()
 }
 

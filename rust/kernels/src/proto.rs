@@ -6,7 +6,7 @@
     clippy::doc_markdown,
     clippy::use_self,
     rustdoc::invalid_html_tags,
-    reason = "generated from proto/contract.proto, which holds the documentation"
+    reason = "generated from the files in proto, which hold the documentation"
 )]
 
 include!(concat!(env!("OUT_DIR"), "/downbeat.contract.v1.rs"));

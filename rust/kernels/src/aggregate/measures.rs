@@ -105,7 +105,7 @@ impl Measure {
         match &mut self.state {
             State::Count(counts) => {
                 counts.resize(groups, 0);
-                match argument.and_then(|argument| argument.logical_nulls()).filter(|nulls| nulls.null_count() > 0) {
+                match argument.and_then(Array::logical_nulls).filter(|nulls| nulls.null_count() > 0) {
                     None => places.iter().for_each(|&group| counts[group as usize] += 1),
                     Some(valid) => {
                         for (&group, valid) in places.iter().zip(&valid) {

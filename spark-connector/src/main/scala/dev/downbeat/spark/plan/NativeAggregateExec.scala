@@ -98,8 +98,10 @@ private final class NativeGroups(
   }
 
   private def advance(): Option[ColumnarBatch] = {
+    // What was handed out before has been read: Spark's own readers write over it here.
     made.foreach(_.close())
     made = None
+    memory.release()
     var fits = true
     while (fits && batches.hasNext) {
       val batch = batches.next()
@@ -112,7 +114,6 @@ private final class NativeGroups(
     peak.set(math.max(peak.value, memory.peak()))
     val groups = timed(aggregator.drain())
     made = Some(groups)
-    memory.release()
     rows += groups.rows
     // A task whose rows were all taken by a flush has nothing left.
     Option.when(groups.rows > 0)(groups.columns(schema))

@@ -14,7 +14,8 @@ import org.scalatest.BeforeAndAfterEach
 import org.scalatest.funsuite.AnyFunSuite
 
 import dev.downbeat.spark.DownbeatException
-import dev.downbeat.spark.proto.contract.{Column, Contract, Field, Type}
+import dev.downbeat.spark.proto.aggregate.{Aggregate, Key, Kind, Measure}
+import dev.downbeat.spark.proto.contract.{Column, Contract, Expr, Field, Type}
 
 class NativeBoundarySuite extends AnyFunSuite with BeforeAndAfterEach {
   override def afterEach(): Unit = {
@@ -168,5 +169,44 @@ class NativeBoundarySuite extends AnyFunSuite with BeforeAndAfterEach {
       val batch = new ColumnarBatch(Array[ColumnVector](new OnHeapColumnVector(1, LongType)), 1)
       assert(condition(cleanser.run(batch, Array(Array(0)))) === "DOWNBEAT_NATIVE_ERROR")
     } finally cleanser.close()
+  }
+
+  test("groups are made of Spark's own vectors and of fields of native structs, and a closed aggregator is an error") {
+    val counted = Aggregate
+      .newBuilder()
+      .addInput(Field.newBuilder().setName("x").setType(Type.STRING))
+      .addKeys(Key.newBuilder().setValue(Expr.newBuilder().setType(Type.STRING).setColumn(0)))
+      .addMeasures(Measure.newBuilder().setKind(Kind.COUNT))
+      .build()
+    val words = new OnHeapColumnVector(rows, StringType)
+    for (row <- 0 until rows)
+      if (isNull(row)) words.putNull(row) else words.putByteArray(row, s"${row % 2}".getBytes("UTF-8"))
+    val own = new ColumnarBatch(Array[ColumnVector](words), rows)
+    val cleanser = passing(StringType)
+    val aggregator = NativeAggregator.open(counted.toByteArray)
+    try {
+      assert(aggregator.add(own, Array(Array(0))) > 0)
+      val native = cleanser.run(own, Array(Array(0)))
+      val result = new ColumnarBatch(Array[ColumnVector](native.vector(cleanser.resultType)), rows)
+      aggregator.add(result, Array(Array(0, 3, 0)))
+      native.close()
+      val groups = aggregator.drain()
+      val schema = new StructType().add("x", StringType).add("n", LongType)
+      val columns = groups.columns(schema)
+      val found = (0 until groups.rows).map { group =>
+        Option(columns.column(0).getUTF8String(group)).map(_.toString) -> columns.column(1).getLong(group)
+      }.toMap
+      val expected = (0 until rows).groupBy(row => Option.when(!isNull(row))(s"${row % 2}")).map { case (word, of) =>
+        word -> 2L * of.size
+      }
+      assert(found === expected)
+      groups.close()
+    } finally {
+      cleanser.close()
+      aggregator.close()
+    }
+    aggregator.close()
+    assert(condition(aggregator.drain()) === "DOWNBEAT_HANDLE_CLOSED")
+    assert(condition(NativeAggregator.open(Array[Byte](1, 2, 3))) === "DOWNBEAT_NATIVE_ERROR")
   }
 }
