@@ -74,7 +74,7 @@ def _reason(name: str, rest: str) -> str:
     if name in _TRANSITIONS:
         return _TRANSITIONS[name]
     if calls := sorted(set(_CALL.findall(rest))):
-        where = "a lambda" if _LAMBDA.search(rest) else f"{name}, which is no projection or filter"
+        where = "a lambda" if _LAMBDA.search(rest) else f"{name}, which is no projection, filter or aggregate"
         return f"{', '.join(calls)} runs row by row inside {where}; call it in a select below"
     if name in _SCANS:
         return "it is the scan of another source"

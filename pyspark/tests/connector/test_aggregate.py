@@ -174,6 +174,23 @@ def test_a_contract_and_its_aggregate_run_without_a_row_between_them(log: Log) -
     assert len(expected) > 50
 
 
+def test_calls_in_an_aggregate_run_as_columns_below_it(log: Log) -> None:
+    log.read().createOrReplaceTempView("raw")
+    frame = log.spark.sql(
+        "SELECT downbeat_country(conn_country) country, count(downbeat_uri_id(track_uri, 'downbeat:track:')) tracks "
+        "FROM raw GROUP BY downbeat_country(conn_country) HAVING count(downbeat_uuid(event_id)) > 3"
+    )
+    plan = executed_plan(frame)
+    assert plan.count("NativeAggregate") == 1, plan
+    assert plan.count("NativeProject") == 3, plan
+    below = "SELECT downbeat_country(conn_country) country, downbeat_uri_id(track_uri, 'downbeat:track:') track, "
+    expected = log.spark.sql(
+        "SELECT country, count(track) FROM "
+        f"({below} downbeat_uuid(event_id) event FROM raw) GROUP BY country HAVING count(event) > 3"
+    )
+    assert rows(frame) == rows(expected)
+
+
 def windows(log: Log, length: str, slide: str, **options: str) -> DataFrame:
     plays = log.follow(**options).where("event_type IN ('play', 'skip')")
     # Partitions come at their own pace: nothing is late by so much.
@@ -232,6 +249,28 @@ def windows_of_all(log: Log, length: str, slide: str) -> DataFrame:
     plays = log.read().where("event_type IN ('play', 'skip')")
     at = plays.groupBy(F.window("arrived_at", length, slide), "conn_country")
     return at.agg(F.count("*"), F.sum("ms_played"), F.avg("ms_played"), F.max("arrived_at"), F.count_if("premium"))
+
+
+@pytest.mark.parametrize(
+    ("keys", "native"),
+    [
+        ("ROLLUP(window(arrived_at, '1 hour'), conn_country)", True),
+        ("window(arrived_at, '1 day', '1 day', '6 hours')", False),
+        ("window(arrived_at, '1 hour'), floor(3 * rand(5))", False),
+        ("window(arrived_at, '1 hour'), arrived_at", False),
+        ("window(arrived_at, '1 hour'), minute(arrived_at)", False),
+        ("window(arrived_at, '1 hour'), lower(conn_country), premium AND ms_played > 60000", True),
+    ],
+)
+def test_windows_beside_other_keys(log: Log, keys: str, native: bool) -> None:
+    log.read().where("offset % 3 > 0").createOrReplaceTempView("raw")
+    query = f"SELECT count(*), sum(ms_played), max(arrived_at) FROM raw GROUP BY {keys}"
+    frame = log.spark.sql(query)
+    assert ("NativeAggregate" in executed_plan(frame)) == native, executed_plan(frame)
+    found = rows(frame)
+    with setting(log.spark, SETTING, "false"):
+        assert "rand" in keys or found == rows(log.spark.sql(query))
+    assert len(found) > 1
 
 
 def test_a_key_that_is_the_time_itself_is_not_put_into_buckets(log: Log, tmp_path: Path) -> None:

@@ -51,14 +51,14 @@ def test_a_plan_is_told_as_data(log: Log) -> None:
     reasons = {operator.name: operator.reason for operator in downbeat_spark.explain(frame) if not operator.native}
     assert "takes rows" in reasons["ColumnarToRow"]
 
-    grouped = log.read().agg(F.count(D.country("conn_country")))
-    reasons = {operator.name: operator.reason for operator in downbeat_spark.explain(grouped)}
-    assert "row by row inside HashAggregate" in reasons["HashAggregate"]
+    ordered = log.read().orderBy(D.country("conn_country"))
+    reasons = {operator.name: operator.reason for operator in downbeat_spark.explain(ordered)}
+    assert "row by row inside Sort" in reasons["Sort"]
     assert "it would be native" in downbeat_spark.explain(log.read().agg(F.min("event_type")))[-2].reason
     summed = downbeat_spark.explain(log.read().groupBy("conn_country").agg(F.sum("ms_played")))
     assert [operator.name for operator in summed if operator.native] == ["NativeAggregate", "BatchScan"]
     assert "Spark's part" in summed[0].reason
-    inputs = [operator.depth for operator in downbeat_spark.explain(grouped)]
+    inputs = [operator.depth for operator in downbeat_spark.explain(ordered)]
     assert inputs == sorted(inputs), "each is the input of the one before"
 
 

@@ -242,8 +242,11 @@ private[spark] object AggregateNatively extends Rule[SparkPlan] with PredicateHe
     private def references(expressions: Seq[Expression]): AttributeSet =
       AttributeSet.fromAttributeSets(expressions.map(_.references))
 
+    /** What is not the same each time must be asked for each row. */
     private def looked(lengths: Option[Seq[Long]], looks: Seq[Expression], time: Attribute): Option[Seq[Long]] =
-      looks.foldLeft(lengths)((found, look) => found.flatMap(known => windows(look, time).map(known ++ _)))
+      looks.foldLeft(lengths.filter(_ => looks.forall(_.deterministic))) { (found, look) =>
+        found.flatMap(known => windows(look, time).map(known ++ _))
+      }
   }
 
   /** Operators that can be put over another plan.
@@ -266,12 +269,19 @@ private[spark] object AggregateNatively extends Rule[SparkPlan] with PredicateHe
     /** With the time that the watermark or the windows are of, and the plan below. */
     def apply(plan: SparkPlan): Option[(Above, Attribute, SparkPlan)] = plan match {
       case EventTimeWatermarkExec(_, time, _, child) => Some((Above(Seq(plan)), time, child))
-      case _: ProjectExec | _: FilterExec | _: ExpandExec =>
+      case _: ProjectExec | _: FilterExec | ColumnsKept() =>
         val child = plan.children.head
         Above(child)
           .map { case (above, time, below) => (Above(plan +: above.operators), time, below) }
           .orElse(plan.expressions.flatMap(windowed).headOption.map((Above(Seq(plan)), _, child)))
       case _ => None
+    }
+
+    /** An Expand whose columns are those below, where they are not new ones. */
+    private object ColumnsKept {
+      def unapply(expand: ExpandExec): Boolean = expand.output.zipWithIndex.forall { case (column, place) =>
+        !expand.child.outputSet.contains(column) || expand.projections.forall(_(place).semanticEquals(column))
+      }
     }
 
     /** The times of which an expression makes windows. */
