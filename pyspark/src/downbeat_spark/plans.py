@@ -74,10 +74,10 @@ def _reason(name: str, rest: str) -> str:
     if name in _TRANSITIONS:
         return _TRANSITIONS[name]
     if calls := sorted(set(_CALL.findall(rest))):
-        where = "a lambda" if _LAMBDA.search(rest) else f"{name}, which is no projection, filter or aggregate"
+        where = "a lambda" if _LAMBDA.search(rest) else f"{name}, which is no projection or filter"
         return f"{', '.join(calls)} runs row by row inside {where}; call it in a select below"
     if name in _SCANS:
         return "it is the scan of another source"
-    if name.endswith("Aggregate"):
+    if name.endswith("Aggregate") and "functions=[]" not in rest:
         return _PARTIAL if "partial_" in rest else "it merges what partial aggregates made, which is Spark's part"
     return "it is Spark's own, and has no native form"

@@ -185,7 +185,8 @@ impl Aggregator {
 
     /// The columns of the rows that count, and how many those are.
     fn counted(&self, input: &StructArray) -> Result<(Vec<ArrayRef>, usize)> {
-        let (columns, rows) = (input.columns().to_vec(), input.len());
+        let rows = input.len();
+        let columns: Vec<ArrayRef> = input.columns().iter().map(types::in_utc).collect();
         if self.conditions.is_empty() {
             return Ok((columns, rows));
         }

@@ -12,15 +12,11 @@ public final class SparkErrors {
     try {
       return work.getAsLong();
     } catch (DownbeatException refused) {
-      RuntimeException theirs =
-          switch (refused.getCondition()) {
-            case "DOWNBEAT_OVERFLOW" -> QueryExecutionErrors.arithmeticOverflowError("long overflow", "try_add", null);
-            case "DOWNBEAT_DIVIDE_BY_ZERO" -> QueryExecutionErrors.divideByZeroError(null);
-            default -> refused;
-          };
-      if (theirs != refused) {
-        theirs.initCause(refused);
+      if (!refused.getCondition().equals("DOWNBEAT_OVERFLOW")) {
+        throw refused;
       }
+      RuntimeException theirs = QueryExecutionErrors.arithmeticOverflowError("long overflow", "try_add", null);
+      theirs.initCause(refused);
       throw theirs;
     }
   }

@@ -13,7 +13,7 @@ final class GroupMemory extends MemoryConsumer {
   /** Bytes asked for at a time, as each request takes a lock that all tasks share. */
   private static final long STEP = 1L << 20;
 
-  /** More than fits the caches is not faster than merging twice, and a batch is no longer than this. */
+  /** More groups than fit the caches are no faster than merging twice, and one batch has all that are handed on. */
   private static final long MOST = 64L << 20;
 
   private long peak;

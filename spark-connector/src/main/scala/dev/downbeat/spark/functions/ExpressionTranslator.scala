@@ -52,11 +52,13 @@ private[spark] final class ExpressionTranslator(clean: Seq[Attribute]) {
       case IsNull(child)        => call(part, Function.IS_NULL, child)
       case IsNotNull(child)     => call(part, Function.IS_NOT_NULL, child)
       case EqualTo(left, right) => call(part, Function.EQ, left, right)
-      case EqualNullSafe(left, right)                                  => call(part, Function.EQ_NULL_SAFE, left, right)
-      case LessThan(left, right)                                       => call(part, Function.LT, left, right)
-      case LessThanOrEqual(left, right)                                => call(part, Function.LE, left, right)
-      case GreaterThan(left, right)                                    => call(part, Function.GT, left, right)
-      case GreaterThanOrEqual(left, right)                             => call(part, Function.GE, left, right)
+      case EqualNullSafe(left, right)      => call(part, Function.EQ_NULL_SAFE, left, right)
+      case LessThan(left, right)           => call(part, Function.LT, left, right)
+      case LessThanOrEqual(left, right)    => call(part, Function.LE, left, right)
+      case GreaterThan(left, right)        => call(part, Function.GT, left, right)
+      case GreaterThanOrEqual(left, right) => call(part, Function.GE, left, right)
+      case InSet(value, set) =>
+        call(part, Function.IN, value +: set.toSeq.map(Literal(_, value.dataType)): _*)
       case In(value, list)                                             => call(part, Function.IN, value +: list: _*)
       case Add(left, right, context) if number(part) && plain(context) => call(part, Function.ADD, left, right)
       case Subtract(left, right, context) if number(part) && plain(context) =>

@@ -1,9 +1,12 @@
 package dev.downbeat.spark.plan
 
+import java.time.ZoneOffset
+
 import org.apache.spark.sql.catalyst.expressions._
 import org.apache.spark.sql.catalyst.expressions.aggregate._
 import org.apache.spark.sql.catalyst.optimizer.NormalizeNaNAndZero
 import org.apache.spark.sql.catalyst.rules.Rule
+import org.apache.spark.sql.catalyst.util.DateTimeUtils
 import org.apache.spark.sql.execution._
 import org.apache.spark.sql.execution.aggregate.HashAggregateExec
 import org.apache.spark.sql.execution.datasources.v2.{BatchScanExec, MicroBatchScanExec}
@@ -11,9 +14,9 @@ import org.apache.spark.sql.execution.streaming.operators.stateful.EventTimeWate
 import org.apache.spark.sql.internal.SQLConf
 import org.apache.spark.sql.types._
 
-import dev.downbeat.spark.DownbeatAnalysisException
+import dev.downbeat.spark.{DownbeatAnalysisException, DownbeatException, Errors}
 import dev.downbeat.spark.functions.ExpressionTranslator
-import dev.downbeat.spark.jni.NativeCleanser
+import dev.downbeat.spark.jni.{NativeAggregator, NativeCleanser}
 import dev.downbeat.spark.proto.aggregate.{Aggregate, Key, Kind, Measure}
 import dev.downbeat.spark.proto.contract.{Expr, Field}
 import dev.downbeat.spark.source.{FlightMicroBatchStream, FlightScan, QueryScan}
@@ -34,13 +37,23 @@ private[spark] object AggregateNatively extends Rule[SparkPlan] with PredicateHe
   /** How deep an expression may nest: below what the messages that carry it to tasks may. */
   private val MostLevels = 40
 
-  override def apply(plan: SparkPlan): SparkPlan =
-    if (!SQLConf.get.getConfString(Setting, "true").toBoolean) plan
+  /** How many parts one may have: definitions that are used twice double with each projection. */
+  private val MostParts = 1000
+
+  override def apply(plan: SparkPlan): SparkPlan = {
+    val wanted = SQLConf.get.getConfString(Setting, "true")
+    val on = wanted.toBooleanOption.getOrElse {
+      throw Errors.optionInvalid(Setting, wanted, "it is neither true nor false")
+    }
+    if (!on) plan
     else
       plan.transformUp {
         case partial: HashAggregateExec if partial.aggregateExpressions.nonEmpty && isPartial(partial) =>
-          replaced(partial).orElse(underWindows(partial)).getOrElse(partial)
+          // What the kernels do not run is left to Spark, which says so by the operator that it plans.
+          try replaced(partial).orElse(underWindows(partial)).getOrElse(partial)
+          catch { case _: Unplanned => partial }
       }
+  }
 
   private def isPartial(aggregate: HashAggregateExec): Boolean =
     aggregate.aggregateExpressions.forall(part => part.mode == Partial && !part.isDistinct) &&
@@ -67,6 +80,8 @@ private[spark] object AggregateNatively extends Rule[SparkPlan] with PredicateHe
     bucketUs <- kept.bucketUs
     below <- Below(child)
     keys = (kept.needed - time).toSeq.sortBy(_.exprId.id)
+    // As keys its two zeros are one, and who looks at them above may tell them apart.
+    if !keys.exists(_.dataType == DoubleType)
     latest = AggregateExpression(Max(time), Partial, isDistinct = false)
     measures = partial.aggregateExpressions.map(part => above.below(part).asInstanceOf[AggregateExpression])
     groups = keys.map(Group(_)) :+ Group(time, bucketUs)
@@ -97,7 +112,7 @@ private[spark] object AggregateNatively extends Rule[SparkPlan] with PredicateHe
       }
       val translator = new ExpressionTranslator(inputs.columns)
       def translated(expression: Expression): Expr = {
-        if (levels(expression) > MostLevels || !expression.deterministic) throw new Unplanned
+        if (levels(expression) > MostLevels || expression.exists(differs(_, ansi))) throw new Unplanned
         translator.translate(expression, "the aggregate")
       }
       conditions.foreach(condition => encoded.addConditions(translated(condition)))
@@ -115,11 +130,42 @@ private[spark] object AggregateNatively extends Rule[SparkPlan] with PredicateHe
       }
       val shown = groups.map(_.key.sql) ++ parts.map(_.sql)
       val message = encoded.build().toByteString
+      // The kernels have the last word, and have it here, not in every task.
+      NativeAggregator.open(message.toByteArray).close()
       Some(NativeAggregateExec(shown, inputs.paths, message, groups.nonEmpty, output, below.child))
     } catch {
-      // What the kernels do not run is left to Spark, which says so by the operator that it plans.
-      case _: DownbeatAnalysisException | _: Unplanned => None
+      case _: DownbeatAnalysisException | _: DownbeatException | _: Unplanned => None
     }
+  }
+
+  /** Whether a part of an expression means something else here than in Spark: it has other settings than the session
+    * has now, fails with another error, or not in the same years.
+    */
+  private def differs(part: Expression, ansi: Boolean): Boolean = {
+    val mode = if (ansi) EvalMode.ANSI else EvalMode.LEGACY
+    val zone = SQLConf.get.sessionLocalTimeZone
+    def divides(divisor: Expression): Boolean = divisor match {
+      case Literal(value: Number, _) => value.doubleValue != 0
+      case _                         => false
+    }
+    def fails(from: DataType, to: DataType): Boolean =
+      if (Set(from, to) == Set[DataType](DateType, TimestampType))
+        !DateTimeUtils.getZoneId(zone).normalized.isInstanceOf[ZoneOffset]
+      else ansi && !Cast.canUpCast(from, to)
+    val other = part match {
+      case Cast(child, to, _, its)      => its != mode || fails(child.dataType, to)
+      case divide: Divide               => divide.evalMode != mode || !divides(divide.right)
+      case rest: Remainder              => rest.evalMode != mode || !divides(rest.right)
+      case arithmetic: BinaryArithmetic => arithmetic.evalMode != mode
+      case UnaryMinus(_, raises)        => raises != ansi
+      case Abs(_, raises)               => raises != ansi
+      case _: TimestampAddInterval | _: SubtractTimestamps | _: SubtractDates => true
+      case _                                                                  => !part.deterministic
+    }
+    other || (part match {
+      case zoned: TimeZoneAwareExpression => zoned.timeZoneId.exists(_ != zone)
+      case _                              => false
+    })
   }
 
   private final class Unplanned extends RuntimeException(null, null, false, false)
@@ -191,11 +237,17 @@ private[spark] object AggregateNatively extends Rule[SparkPlan] with PredicateHe
     }
   }
 
-  private def substituted(expression: Expression, defined: AttributeMap[Expression]): Expression =
-    expression.transformUp {
+  /** An expression with columns replaced by what they are defined as; not if it becomes very large by that. */
+  private def substituted(expression: Expression, defined: AttributeMap[Expression]): Expression = {
+    val result = expression.transformUp {
       case Alias(child, _)   => child
       case column: Attribute => defined.getOrElse(column, column)
     }
+    if (size(result) > MostParts) throw new Unplanned
+    result
+  }
+
+  private def size(expression: Expression): Int = 1 + expression.children.map(size).sum
 
   /** The operators from below an aggregate to its watermark, or where its windows are made; the topmost first. */
   private final case class Above(operators: Seq[SparkPlan]) {
@@ -269,12 +321,23 @@ private[spark] object AggregateNatively extends Rule[SparkPlan] with PredicateHe
     /** With the time that the watermark or the windows are of, and the plan below. */
     def apply(plan: SparkPlan): Option[(Above, Attribute, SparkPlan)] = plan match {
       case EventTimeWatermarkExec(_, time, _, child) => Some((Above(Seq(plan)), time, child))
-      case _: ProjectExec | _: FilterExec | ColumnsKept() =>
+      case _: ProjectExec | Present() | ColumnsKept() =>
         val child = plan.children.head
         Above(child)
           .map { case (above, time, below) => (Above(plan +: above.operators), time, below) }
           .orElse(plan.expressions.flatMap(windowed).headOption.map((Above(Seq(plan)), _, child)))
       case _ => None
+    }
+
+    /** A filter that drops what has no time or the like: arguments are worked out below it, for the rows that it drops
+      * too.
+      */
+    private object Present {
+      def unapply(filter: FilterExec): Boolean =
+        splitConjunctivePredicates(filter.condition).forall {
+          case IsNotNull(_: Attribute) => true
+          case _                       => false
+        }
     }
 
     /** An Expand whose columns are those below, where they are not new ones. */

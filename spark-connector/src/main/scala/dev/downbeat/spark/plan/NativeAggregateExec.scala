@@ -78,15 +78,18 @@ private final class NativeGroups(
   private var made: Option[NativeBatch] = None
   private var ended = false
   task.addTaskCompletionListener[Unit] { _ =>
-    made.foreach(_.close())
+    giveBack()
     aggregator.close()
-    memory.release()
   }
 
   private var upcoming: Option[ColumnarBatch] = None
 
   override def hasNext: Boolean = {
-    if (upcoming.isEmpty && !ended) upcoming = advance()
+    if (upcoming.isEmpty) {
+      // What was handed out before has been read: Spark's own readers write over it here.
+      giveBack()
+      if (!ended) upcoming = advance()
+    }
     upcoming.isDefined
   }
 
@@ -98,10 +101,6 @@ private final class NativeGroups(
   }
 
   private def advance(): Option[ColumnarBatch] = {
-    // What was handed out before has been read: Spark's own readers write over it here.
-    made.foreach(_.close())
-    made = None
-    memory.release()
     var fits = true
     while (fits && batches.hasNext) {
       val batch = batches.next()
@@ -117,6 +116,12 @@ private final class NativeGroups(
     rows += groups.rows
     // A task whose rows were all taken by a flush has nothing left.
     Option.when(groups.rows > 0)(groups.columns(schema))
+  }
+
+  private def giveBack(): Unit = {
+    made.foreach(_.close())
+    made = None
+    memory.release()
   }
 
   private def timed[T](work: => T): T = {

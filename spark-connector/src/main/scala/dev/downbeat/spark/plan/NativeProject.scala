@@ -10,7 +10,7 @@ import org.apache.spark.sql.catalyst.expressions.{
   NamedExpression,
   NamedLambdaVariable
 }
-import org.apache.spark.sql.catalyst.plans.logical.{Aggregate, Filter, LogicalPlan, Project, UnaryNode}
+import org.apache.spark.sql.catalyst.plans.logical.{Filter, LogicalPlan, Project, UnaryNode}
 import org.apache.spark.sql.catalyst.rules.Rule
 
 import dev.downbeat.spark.functions.NativeCall
@@ -28,11 +28,10 @@ private[spark] final case class NativeProject(calls: Seq[NativeCall], results: S
   override protected def withNewChildInternal(child: LogicalPlan): LogicalPlan = copy(child = child)
 }
 
-/** Moves the native calls of projections, filters and aggregates into a [[NativeProject]] below them, each call once.
-  */
+/** Moves the native calls of projections and filters into a [[NativeProject]] below them, each call once. */
 private[spark] object LiftNativeCalls extends Rule[LogicalPlan] {
   override def apply(plan: LogicalPlan): LogicalPlan = plan.resolveOperatorsUp {
-    case user @ (_: Project | _: Filter | _: Aggregate)
+    case user @ (_: Project | _: Filter)
         if user.resolved && user.expressions.exists(_.exists(_.isInstanceOf[NativeCall])) =>
       lift(user.asInstanceOf[UnaryNode])
   }

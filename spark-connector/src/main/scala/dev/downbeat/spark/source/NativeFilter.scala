@@ -56,12 +56,9 @@ private[source] object NativeFilter extends PredicateHelper {
   }
 
   private def compile(condition: Expression): NativeContract = {
-    val listed = condition.transform { case InSet(value, set) =>
-      In(value, set.toSeq.map(Literal(_, value.dataType)))
-    }
-    val columns = listed.references.toSeq.sortBy(_.name)
+    val columns = condition.references.toSeq.sortBy(_.name)
     // Where a filter is null it drops the row; a rule would let it pass.
-    val expect = Coalesce(Seq(listed, Literal.FalseLiteral))
+    val expect = Coalesce(Seq(condition, Literal.FalseLiteral))
     val contract = proto.Contract.newBuilder().setAnsi(true).setTimeZone(SQLConf.get.sessionLocalTimeZone)
     columns.zipWithIndex.foreach { case (column, index) =>
       val of = NativeCleanser.typeOf(column.dataType)
