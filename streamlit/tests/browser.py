@@ -105,7 +105,8 @@ def chromium() -> Iterator[Browser]:
 def open_page(page: Page, address: str, name: str, query: str = "") -> None:
     """Open the page `name` and wait until its numbers and charts are drawn."""
     page.goto(f"{address}/{'' if name == 'now' else name}{query}")
-    page.locator(NUMBERS[name]).wait_for(timeout=60_000)
+    # Streamlit may show an element twice for a moment, when it draws again while it is still drawing.
+    page.locator(NUMBERS[name]).first.wait_for(timeout=60_000)
     page.wait_for_function(
         "count => document.querySelectorAll('[data-testid=stVegaLiteChart] svg.marks').length >= count",
         arg=CHARTS[name],

@@ -51,7 +51,7 @@ class Visit:
             self.troubles.append(f"outside: {url}")
 
     def number(self, card: str) -> str:
-        return self.page.locator(f".st-key-card-{card} [data-testid=stMetricValue]").inner_text()
+        return self.page.locator(f".st-key-card-{card} [data-testid=stMetricValue]").first.inner_text()
 
     def lines(self, key: str) -> list[tuple[str, int]]:
         """Names and counts of a bar list."""
