@@ -20,7 +20,7 @@ from source.measure import cost, jvm
 SETTING = "spark.downbeat.nativeAggregate"
 ROUNDS, WARMING = 5, 2
 
-#: What is grouped by what, and the columns that are read for it.
+#: Aggregates, and their keys.
 QUERIES = {
     "no key": ("count(*), sum(ms_played), max(arrived_at)", ""),
     "8 types of event": ("count(*), sum(ms_played), max(arrived_at)", "event_type"),

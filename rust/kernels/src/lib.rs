@@ -1,7 +1,8 @@
 //! Pure functions from record batch and specification to record batch: parsers, contracts, duplicates, partial aggregates.
 //!
-//! [`Cleanser`] runs a resolved contract: raw columns in, verdicts and clean columns out. [`Aggregator`] turns rows into groups. [`normalise`] holds the parsers of single
-//! values, [`dedupe`] the state that recognises a row sent twice. Nothing here does I/O, starts a thread or knows of a JVM.
+//! [`Cleanser`] runs a resolved contract: raw columns in, verdicts and clean columns out. [`Aggregator`] turns rows into groups.
+//! [`normalise`] holds the parsers of single values, [`dedupe`] the state that recognises a row sent twice. Nothing here does I/O,
+//! starts a thread or knows of a JVM.
 
 mod aggregate;
 mod cleanse;

@@ -101,18 +101,18 @@ private[spark] object AggregateNatively extends Rule[SparkPlan] with PredicateHe
       output: Seq[Attribute]
   ): Option[SparkPlan] = {
     val inputs = new Inputs(below)
-    val ansi = SQLConf.get.ansiEnabled
     try {
-      val encoded = Aggregate.newBuilder().setAnsi(ansi).setTimeZone(SQLConf.get.sessionLocalTimeZone)
+      val encoded =
+        Aggregate.newBuilder().setAnsi(SQLConf.get.ansiEnabled).setTimeZone(SQLConf.get.sessionLocalTimeZone)
       val conditions = below.conditions.map(inputs.read)
       val keys = groups.map(group => inputs.read(normalised(group.key)))
       val measures = parts.map { part =>
-        val (kind, argument) = measure(part, ansi).getOrElse(throw new Unplanned)
+        val (kind, argument) = measure(part).getOrElse(throw new Unplanned)
         (kind, argument.map(inputs.read))
       }
       val translator = new ExpressionTranslator(inputs.columns)
       def translated(expression: Expression): Expr = {
-        if (levels(expression) > MostLevels || expression.exists(differs(_, ansi))) throw new Unplanned
+        if (levels(expression) > MostLevels || expression.exists(differs)) throw new Unplanned
         translator.translate(expression, "the aggregate")
       }
       conditions.foreach(condition => encoded.addConditions(translated(condition)))
@@ -141,8 +141,8 @@ private[spark] object AggregateNatively extends Rule[SparkPlan] with PredicateHe
   /** Whether a part of an expression means something else here than in Spark: it has other settings than the session
     * has now, fails with another error, or not in the same years.
     */
-  private def differs(part: Expression, ansi: Boolean): Boolean = {
-    val mode = if (ansi) EvalMode.ANSI else EvalMode.LEGACY
+  private def differs(part: Expression): Boolean = {
+    val mode = EvalMode.fromSQLConf(SQLConf.get)
     val zone = SQLConf.get.sessionLocalTimeZone
     def divides(divisor: Expression): Boolean = divisor match {
       case Literal(value: Number, _) => value.doubleValue != 0
@@ -151,14 +151,14 @@ private[spark] object AggregateNatively extends Rule[SparkPlan] with PredicateHe
     def fails(from: DataType, to: DataType): Boolean =
       if (Set(from, to) == Set[DataType](DateType, TimestampType))
         !DateTimeUtils.getZoneId(zone).normalized.isInstanceOf[ZoneOffset]
-      else ansi && !Cast.canUpCast(from, to)
+      else mode == EvalMode.ANSI && !Cast.canUpCast(from, to)
     val other = part match {
       case Cast(child, to, _, its)      => its != mode || fails(child.dataType, to)
       case divide: Divide               => divide.evalMode != mode || !divides(divide.right)
       case rest: Remainder              => rest.evalMode != mode || !divides(rest.right)
       case arithmetic: BinaryArithmetic => arithmetic.evalMode != mode
-      case UnaryMinus(_, raises)        => raises != ansi
-      case Abs(_, raises)               => raises != ansi
+      case UnaryMinus(_, raises)        => raises != SQLConf.get.ansiEnabled
+      case Abs(_, raises)               => raises != SQLConf.get.ansiEnabled
       case _: TimestampAddInterval | _: SubtractTimestamps | _: SubtractDates => true
       case _                                                                  => !part.deterministic
     }
@@ -178,10 +178,10 @@ private[spark] object AggregateNatively extends Rule[SparkPlan] with PredicateHe
     case other                               => other
   }
 
-  private def measure(part: AggregateExpression, ansi: Boolean): Option[(Kind, Option[Expression])] = {
+  private def measure(part: AggregateExpression): Option[(Kind, Option[Expression])] = {
     val numbers = Seq(IntegerType, LongType, DoubleType)
     val ordered = numbers ++ Seq(DateType, TimestampType)
-    val mode = if (ansi) EvalMode.ANSI else EvalMode.LEGACY
+    val mode = EvalMode.fromSQLConf(SQLConf.get)
     val found = part.aggregateFunction match {
       case Count(children) =>
         children.filter(_.nullable) match {
@@ -263,7 +263,7 @@ private[spark] object AggregateNatively extends Rule[SparkPlan] with PredicateHe
 
     /** The same operators with `wanted` of the columns they had, and `more` that pass through. */
     def keeping(wanted: AttributeSet, more: Seq[Attribute], time: Attribute): Kept = {
-      val start = Kept(identity[SparkPlan], wanted, Some(Nil).filterNot(_ => wanted.contains(time)))
+      val start = Kept(identity[SparkPlan], wanted, Option.unless(wanted.contains(time))(Nil))
       operators.foldLeft(start) { case (Kept(over, wanted, lengths), operator) =>
         operator match {
           case project: ProjectExec =>
