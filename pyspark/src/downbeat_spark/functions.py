@@ -96,5 +96,14 @@ def hex_id(text: ColumnOrName) -> Column:
     return _normalised("hex_id", text)
 
 
+def hll(value: ColumnOrName, lg_config_k: int = 12) -> Column:
+    """An aggregate: a sketch of how many distinct values there are, of 2^`lg_config_k` registers (4 to 21).
+
+    It is Spark's `hll_sketch_agg`, run natively over native columns. `hll_sketch_estimate` reads it, `hll_union_agg` merges it,
+    and so do Apache DataSketches' libraries (HLL_8).
+    """
+    return F.call_function("downbeat_hll", F.col(value) if isinstance(value, str) else value, F.lit(lg_config_k))
+
+
 def _normalised(word: str, text: ColumnOrName, *arguments: Column) -> Column:
     return F.call_function(f"downbeat_{word}", F.col(text) if isinstance(text, str) else text, *arguments)

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import datasketches
 import pyarrow as pa
 import pytest
 from processes import until
@@ -141,6 +142,71 @@ def test_a_sum_that_overflows_does_what_sparks_does(spark: SparkSession, table: 
     assert (answers[0] == ["ARITHMETIC_OVERFLOW"]) == (ansi == "true")
 
 
+@pytest.mark.parametrize("group", ["", "GROUP BY f", "GROUP BY t, i"])
+def test_distinct_values_are_estimated_as_spark_does(spark: SparkSession, table: tuple[Server, int], group: str) -> None:
+    server, seed = table
+    print(f"seed {seed}")
+    spark.read.format("flight").options(uri=server.uri, path="hostile").load().createOrReplaceTempView("hostile")
+    counts = ", ".join(f"approx_count_distinct({column})" for column in "tyibdfmzg")
+    query = f"SELECT {counts}, approx_count_distinct(m, 0.02) FILTER (WHERE f) FROM hostile {group}"
+    frame = spark.sql(query)
+    assert "NativeAggregate" in executed_plan(frame)
+    with setting(spark, SETTING, "false"):
+        assert rows(frame) == rows(spark.sql(query))
+
+
+@pytest.mark.parametrize("count", [3, 30, 300, 200_000])
+def test_sketches_are_sparks_to_the_byte_and_read_by_datasketches(spark: SparkSession, count: int) -> None:
+    # One task for Spark's own, too: it makes one sketch of rows in their order, and so do the kernels.
+    ids = pa.array([(n * 7_919) % count if n % 11 else None for n in range(count + 20)], pa.int64())
+    texts = pa.array([None if id is None else "" if id % 5 == 0 else f"é{id}" for id in ids.to_pylist()])
+    data = pa.table({"k": pa.array([n % 3 for n in range(len(ids))]), "b": ids, "t": texts})
+    data = data.append_column("i", data["b"].cast(pa.int32())).append_column("y", texts.cast(pa.binary()))
+    sketches = ", ".join(
+        f"{function}({column}, {lg_k}) {function}_{column}_{lg_k}"
+        for function in ("hll_sketch_agg", "downbeat_hll")
+        for column in "btiy"
+        for lg_k in (4, 8, 12, 16)
+    )
+    query = f"SELECT k, {sketches}, downbeat_hll(b) AS usual FROM ids GROUP BY k ORDER BY k"
+    with stranger({"ids": [data]}) as server:
+        spark.read.format("flight").options(uri=server.uri, path="ids").load().createOrReplaceTempView("ids")
+        frame = spark.sql(query)
+        assert "NativeAggregate" in executed_plan(frame)
+        native = frame.collect()
+        with setting(spark, SETTING, "false"):
+            own = spark.sql(query)
+            assert "NativeAggregate" not in executed_plan(own)
+            assert native == own.collect()
+        estimates = frame.select("k", F.hll_sketch_estimate("usual").alias("estimate")).collect()
+    assert len(native) == 3
+    for row, estimate in zip(native, estimates, strict=True):
+        distinct = len(
+            {
+                id
+                for k, id in zip(data["k"].to_pylist(), ids.to_pylist(), strict=True)
+                if k == row["k"] and id is not None
+            }
+        )
+        sketch = datasketches.hll_sketch.deserialize(bytes(row["usual"]))
+        assert round(sketch.get_estimate()) == estimate["estimate"]
+        assert sketch.get_estimate() == pytest.approx(distinct, rel=0.06)
+
+
+def test_sketches_of_nothing_and_of_many_tasks_merge(spark: SparkSession, log: Log) -> None:
+    log.read().createOrReplaceTempView("events")
+    for query in [
+        "SELECT hll_sketch_estimate(downbeat_hll(user_id)) FROM events WHERE ms_played < -100",
+        "SELECT hll_sketch_estimate(downbeat_hll(user_id)), approx_count_distinct(user_id) FROM events",
+        "SELECT user_id, hll_sketch_estimate(downbeat_hll(track_uri)), approx_count_distinct(track_uri) FROM events "
+        "GROUP BY user_id",
+    ]:
+        frame = spark.sql(query)
+        assert "NativeAggregate" in executed_plan(frame)
+        with setting(spark, SETTING, "false"):
+            assert rows(frame) == rows(spark.sql(query))
+
+
 @pytest.mark.parametrize(
     "aggregate",
     [
@@ -149,6 +215,7 @@ def test_a_sum_that_overflows_does_what_sparks_does(spark: SparkSession, table: 
         "sum(CAST(b AS decimal(20, 2)))",
         "collect_set(i)",
         "first(i)",
+        "count(t COLLATE UTF8_LCASE)",
         "sum(shiftleft(b, 1))",
         "count_if(t RLIKE '(?=a)')",
         "sum(7 % nullif(i, 0))",

@@ -27,7 +27,7 @@ const ROWS: u64 = 8192;
 /// Keys and measures over `country: STRING, track: BIGINT, ms: BIGINT`.
 fn aggregate(keys: &[(u32, Type)]) -> Aggregate {
     let field = |name: &str, of: Type| Field { name: name.to_owned(), r#type: of.into() };
-    let measure = |kind: Kind, argument| Measure { kind: kind.into(), argument };
+    let measure = |kind: Kind, argument| Measure { kind: kind.into(), argument, precision: 0 };
     Aggregate {
         input: vec![field("country", Type::String), field("track", Type::Bigint), field("ms", Type::Bigint)],
         keys: keys.iter().map(|&(index, of)| Key { value: Some(column(of, index)), bucket_us: 0 }).collect(),

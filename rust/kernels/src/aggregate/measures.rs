@@ -3,11 +3,15 @@
 use std::sync::Arc;
 
 use arrow::{
-    array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, Int64Array, PrimitiveArray},
-    buffer::NullBuffer,
+    array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, BinaryArray, Int64Array, PrimitiveArray},
+    buffer::{Buffer, NullBuffer, OffsetBuffer},
     datatypes::{ArrowNativeType, DataType, Date32Type, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType},
+    error::ArrowError,
 };
 
+use twox_hash::XxHash64;
+
+use super::sketch::{self, HllSketch, PlusPlus};
 use crate::{
     Error, Result,
     proto::{Type, aggregate::Kind},
@@ -30,6 +34,8 @@ enum State {
     ExtremeInt(Values<i32>, Extreme),
     ExtremeBigint(Values<i64>, Extreme),
     ExtremeDouble(Values<f64>, Extreme),
+    Sketches { sketches: Vec<HllSketch>, lg_k: u32, heap_bytes: usize },
+    PlusPlus { registers: PlusPlus, argument: Type },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,8 +69,8 @@ impl<T: ArrowNativeType> Values<T> {
 }
 
 impl Measure {
-    /// `of` is the argument's type, if there is an argument.
-    pub(super) fn new(kind: Kind, of: Option<Type>, ansi: bool) -> Result<Self, String> {
+    /// `of` is the argument's type, if there is an argument; `precision` is a sketch's.
+    pub(super) fn new(kind: Kind, of: Option<Type>, precision: u32, ansi: bool) -> Result<Self, String> {
         let extreme = if kind == Kind::Min { Extreme::Least } else { Extreme::Greatest };
         let (state, of) = match (kind, of) {
             (Kind::Count, _) => (State::Count(Vec::new()), Type::Bigint),
@@ -84,6 +90,16 @@ impl Measure {
             (Kind::Min | Kind::Max, Some(Type::Double)) => {
                 (State::ExtremeDouble(Values::default(), extreme), Type::Double)
             }
+            (Kind::HllSketch, Some(Type::Int | Type::Bigint | Type::String | Type::Binary))
+                if HllSketch::LG_K.contains(&precision) =>
+            {
+                (State::Sketches { sketches: Vec::new(), lg_k: precision, heap_bytes: 0 }, Type::Binary)
+            }
+            (Kind::ApproxCountDistinct, Some(argument))
+                if argument != Type::Interval && PlusPlus::PRECISION.contains(&precision) =>
+            {
+                (State::PlusPlus { registers: PlusPlus::new(precision), argument }, Type::Bigint)
+            }
             (kind, of) => {
                 let of = of.map_or("nothing", |of| of.as_str_name());
                 return Err(format!("{} of {of} is not run", kind.as_str_name()));
@@ -94,8 +110,9 @@ impl Measure {
 
     /// The types of its buffers.
     pub(super) fn types(&self) -> Vec<DataType> {
-        match self.state {
+        match &self.state {
             State::Average { .. } => vec![DataType::Float64, DataType::Int64],
+            State::PlusPlus { registers, .. } => vec![DataType::Int64; registers.width()],
             _ => vec![types::arrow_type(self.of)],
         }
     }
@@ -162,13 +179,36 @@ impl Measure {
                 kept.resize(groups);
                 keep::<Float64Type>(kept, *extreme, places, argument);
             }
+            State::Sketches { sketches, lg_k, heap_bytes } => {
+                sketches.resize_with(groups, HllSketch::new);
+                let mut add = |group: usize, coupon| *heap_bytes += sketches[group].add(*lg_k, coupon);
+                let Some(argument) = argument else { return Ok(()) };
+                match argument.data_type() {
+                    DataType::Int32 | DataType::Int64 => integers(places, Some(argument), &mut |group, value| {
+                        add(group, sketch::coupon(&value.to_le_bytes()));
+                    }),
+                    _ => bytes(places, argument, |group, value| {
+                        if !value.is_empty() {
+                            add(group, sketch::coupon(value));
+                        }
+                    }),
+                }
+            }
+            State::PlusPlus { registers, argument: of } => {
+                registers.resize(groups);
+                let Some(argument) = argument else { return Ok(()) };
+                hashes(*of, places, argument, |group, hash| registers.add(group, hash));
+            }
         }
         Ok(())
     }
 
     /// The buffers of all groups, of which there are `groups`; it begins anew afterwards.
-    pub(super) fn drain(&mut self, groups: usize) -> Vec<ArrayRef> {
-        match &mut self.state {
+    ///
+    /// # Errors
+    /// [`Error::Arrow`] if sketches are too long for one column.
+    pub(super) fn drain(&mut self, groups: usize) -> Result<Vec<ArrayRef>> {
+        Ok(match &mut self.state {
             State::Count(counts) => {
                 counts.resize(groups, 0);
                 vec![Arc::new(Int64Array::from(std::mem::take(counts)))]
@@ -201,7 +241,22 @@ impl Measure {
                 kept.resize(groups);
                 vec![kept.drain::<Float64Type>(self.of)]
             }
-        }
+            State::Sketches { sketches, lg_k, heap_bytes } => {
+                sketches.resize_with(groups, HllSketch::new);
+                *heap_bytes = 0;
+                let (mut data, mut offsets) = (Vec::new(), vec![0]);
+                for sketch in std::mem::take(sketches) {
+                    sketch.write(*lg_k, &mut data);
+                    offsets.push(i32::try_from(data.len()).map_err(|_| ArrowError::OffsetOverflowError(data.len()))?);
+                }
+                let offsets = OffsetBuffer::new(offsets.into());
+                vec![Arc::new(BinaryArray::try_new(offsets, Buffer::from_vec(data), None)?)]
+            }
+            State::PlusPlus { registers, .. } => {
+                registers.resize(groups);
+                registers.drain().into_iter().map(|words| Arc::new(Int64Array::from(words)) as ArrayRef).collect()
+            }
+        })
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
@@ -211,6 +266,8 @@ impl Measure {
             State::SumOfIntegers { sums: kept, .. } | State::ExtremeBigint(kept, _) => kept.memory_bytes(),
             State::SumOfDoubles(kept) | State::ExtremeDouble(kept, _) => kept.memory_bytes(),
             State::ExtremeInt(kept, _) => kept.memory_bytes(),
+            State::Sketches { sketches, heap_bytes, .. } => sketches.capacity() * size_of::<HllSketch>() + heap_bytes,
+            State::PlusPlus { registers, .. } => registers.memory_bytes(),
         }
     }
 }
@@ -241,6 +298,56 @@ fn doubles(places: &[u32], argument: Option<&ArrayRef>, add: &mut impl FnMut(usi
     match argument.and_then(|array| array.as_primitive_opt::<Float64Type>()) {
         Some(array) => each(places, array, add),
         None => integers(places, argument, &mut |group, value| add(group, value as f64)),
+    }
+}
+
+/// Hands the bytes of each STRING or BINARY to `add` with its group, in order, without nulls.
+fn bytes(places: &[u32], array: &ArrayRef, mut add: impl FnMut(usize, &[u8])) {
+    let rows = places.iter().map(|&group| group as usize);
+    match array.as_string_opt::<i32>() {
+        Some(texts) => {
+            for (group, text) in rows.zip(texts).filter_map(|(group, text)| Some((group, text?))) {
+                add(group, text.as_bytes());
+            }
+        }
+        None => {
+            let values = array.as_binary::<i32>();
+            rows.zip(values)
+                .filter_map(|(group, value)| Some((group, value?)))
+                .for_each(|(group, value)| add(group, value));
+        }
+    }
+}
+
+/// Hands Spark's `xxhash64` of each value to `add` with its group, without nulls.
+fn hashes(of: Type, places: &[u32], array: &ArrayRef, mut add: impl FnMut(usize, u64)) {
+    const SEED: u64 = 42;
+    let hash = |bytes: &[u8]| XxHash64::oneshot(SEED, bytes);
+    match of {
+        Type::Boolean => {
+            for (&group, value) in places.iter().zip(array.as_boolean()) {
+                if let Some(value) = value {
+                    add(group as usize, hash(&i32::from(value).to_le_bytes()));
+                }
+            }
+        }
+        Type::Int => {
+            each(places, array.as_primitive::<Int32Type>(), |group, value| add(group, hash(&value.to_le_bytes())))
+        }
+        Type::Date => {
+            each(places, array.as_primitive::<Date32Type>(), |group, value| add(group, hash(&value.to_le_bytes())))
+        }
+        Type::Timestamp => each(places, array.as_primitive::<TimestampMicrosecondType>(), |group, value| {
+            add(group, hash(&value.to_le_bytes()));
+        }),
+        Type::Double => each(places, array.as_primitive::<Float64Type>(), |group, value| {
+            // One NaN, and one zero.
+            let value = if value.is_nan() { f64::NAN } else { value + 0.0 };
+            add(group, hash(&value.to_bits().to_le_bytes()));
+        }),
+        Type::String | Type::Binary => bytes(places, array, |group, value| add(group, hash(value))),
+        // The others were refused.
+        _ => each(places, array.as_primitive::<Int64Type>(), |group, value| add(group, hash(&value.to_le_bytes()))),
     }
 }
 

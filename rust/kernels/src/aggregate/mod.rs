@@ -5,6 +5,7 @@
 
 mod groups;
 mod measures;
+mod sketch;
 
 use arrow::{
     array::{Array, ArrayRef, BooleanArray, StructArray},
@@ -41,7 +42,7 @@ use measures::Measure;
 ///         Field { name: "ms".to_owned(), r#type: Type::Bigint.into() },
 ///     ],
 ///     keys: vec![Key { value: Some(column(0, Type::String)), bucket_us: 0 }],
-///     measures: vec![Measure { kind: Kind::Sum.into(), argument: Some(column(1, Type::Bigint)) }],
+///     measures: vec![Measure { kind: Kind::Sum.into(), argument: Some(column(1, Type::Bigint)), precision: 0 }],
 ///     ..Aggregate::default()
 /// };
 /// let mut aggregator = Aggregator::new(&spec.encode_to_vec())?;
@@ -116,7 +117,8 @@ impl Aggregator {
             let kind = Kind::try_from(measure.kind).unwrap_or(Kind::Unspecified);
             let argument = measure.argument.as_ref().map(|expr| value(ARGUMENT, Some(expr))).transpose()?;
             let of = argument.map(|argument| argument.1);
-            let measure = Measure::new(kind, of, spec.ansi).map_err(|reason| refused(ARGUMENT, reason))?;
+            let measure =
+                Measure::new(kind, of, measure.precision, spec.ansi).map_err(|reason| refused(ARGUMENT, reason))?;
             fields.extend(measure.types().into_iter().map(|of| Field::new("buffer", of, true)));
             arguments.push(argument.map(|argument| argument.0));
             measures.push(measure);
@@ -163,12 +165,12 @@ impl Aggregator {
     /// Takes all groups out, in the order in which they were met. Without keys there is one group, whatever was added.
     ///
     /// # Errors
-    /// [`Error::Arrow`] if the groups' texts are too long for one column.
+    /// [`Error::Arrow`] if the groups' texts or sketches are too long for one column.
     pub fn drain(&mut self) -> Result<StructArray> {
         let count = self.groups.len();
         let mut columns = self.groups.drain()?;
         for measure in &mut self.measures {
-            columns.extend(measure.drain(count));
+            columns.extend(measure.drain(count)?);
         }
         Ok(StructArray::try_new_with_length(self.fields.clone(), columns, None, count)?)
     }

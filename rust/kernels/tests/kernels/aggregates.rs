@@ -7,6 +7,10 @@ use arrow::{
     },
     datatypes::{Float64Type, Int32Type, Int64Type, TimestampMicrosecondType},
 };
+use datasketches::{
+    hash::value::raw_bytes,
+    hll::{HllSketch, HllType},
+};
 use downbeat_kernels::{
     Aggregator, Error, Result,
     proto::{
@@ -35,8 +39,11 @@ fn field(index: usize) -> Expr {
 }
 
 fn spec(keys: Vec<Key>, measures: &[(Kind, Option<Expr>)]) -> Aggregate {
-    let measure =
-        |(kind, argument): &(Kind, Option<Expr>)| Measure { kind: (*kind).into(), argument: argument.clone() };
+    let measure = |(kind, argument): &(Kind, Option<Expr>)| Measure {
+        kind: (*kind).into(),
+        argument: argument.clone(),
+        precision: 0,
+    };
     Aggregate {
         input: FIELDS.map(|(name, of)| Field { name: name.to_owned(), r#type: of.into() }).to_vec(),
         keys,
@@ -270,4 +277,52 @@ fn what_cannot_be_run_is_refused_with_its_reason() {
     let bucket = Key { value: Some(field(2)), bucket_us: 5 };
     assert_eq!(refusal(&spec(vec![bucket], &[])), "a key of the aggregate: only TIMESTAMPs have buckets, not BIGINT");
     assert_eq!(refusal(&spec(vec![Key::default()], &[])), "a key of the aggregate: it is not set");
+}
+
+/// The one sketch that an aggregate without keys makes of a column.
+fn sketch(lg_k: u32, batches: &[StructArray], argument: usize) -> Vec<u8> {
+    let measure = Measure { kind: Kind::HllSketch.into(), argument: Some(field(argument)), precision: lg_k };
+    let mut aggregator = aggregator(&Aggregate { measures: vec![measure], ..spec(vec![], &[]) });
+    batches.iter().for_each(|batch| aggregator.update(batch).unwrap());
+    aggregator.drain().unwrap().column(0).as_binary::<i32>().value(0).to_vec()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn a_sketch_is_the_one_that_datasketches_makes(lg_k in 4..=21_u32, seed: i64, count in prop_oneof![0..40_i64, 0..9_000_i64]) {
+        let number = |row: i64| seed.wrapping_add(row / 2).wrapping_mul(0x9e37_79b9_7f4a_7c15_u64 as i64);
+        let rows: Vec<Row> = (0..count)
+            .map(|row| ((row % 5 > 0).then(|| format!("{}", number(row) % 3_000)), None, Some(number(row)), None, None))
+            .chain([(Some(String::new()), None, None, None, None)])
+            .collect();
+        let batches: Vec<StructArray> = rows.chunks(1_000).map(batch).collect();
+        let mut numbers = HllSketch::new(lg_k as u8, HllType::Hll8).unwrap();
+        let mut words = numbers.clone();
+        for row in &rows {
+            if let Some(number) = row.2 {
+                numbers.update(raw_bytes::from_slice(&number.to_le_bytes()));
+            }
+            if let Some(word) = row.0.as_deref().filter(|word| !word.is_empty()) {
+                words.update(raw_bytes::from_str(word));
+            }
+        }
+        prop_assert_eq!(HllSketch::deserialize(&sketch(lg_k, &batches, 2)).unwrap(), numbers);
+        prop_assert_eq!(HllSketch::deserialize(&sketch(lg_k, &batches, 0)).unwrap(), words);
+    }
+}
+
+#[test]
+fn sketches_that_make_no_sense_are_refused() {
+    for (kind, argument, precision) in [
+        (Kind::HllSketch, 2, 3),
+        (Kind::HllSketch, 2, 22),
+        (Kind::HllSketch, 3, 12),
+        (Kind::ApproxCountDistinct, 2, 3),
+        (Kind::ApproxCountDistinct, 2, 17),
+    ] {
+        let measure = Measure { kind: kind.into(), argument: Some(field(argument)), precision };
+        let refused = Aggregator::new(&Aggregate { measures: vec![measure], ..spec(vec![], &[]) }.encode_to_vec());
+        assert!(matches!(refused, Err(Error::Contract { .. })), "{kind:?} of {argument}, {precision}");
+    }
 }

@@ -6,7 +6,7 @@ import org.apache.spark.sql.catalyst.expressions.{Expression, ExpressionInfo}
 import org.apache.spark.sql.catalyst.rules.Rule
 import org.apache.spark.sql.execution.{ColumnarRule, SparkPlan}
 
-import dev.downbeat.spark.functions.{NativeFunction, ResolveContracts, UnresolvedCall}
+import dev.downbeat.spark.functions.{HllFunction, NativeFunction, ResolveContracts, UnresolvedCall}
 import dev.downbeat.spark.plan.{AggregateNatively, LiftNativeCalls, NativeStrategy, PickColumns}
 import dev.downbeat.spark.source.PruneStream
 
@@ -29,10 +29,13 @@ import dev.downbeat.spark.source.PruneStream
 final class DownbeatExtensions extends (SparkSessionExtensions => Unit) {
   override def apply(extensions: SparkSessionExtensions): Unit = {
     NativeFunction.all.foreach { function =>
-      val info = describe(function)
+      val info = describe(function.name, function.usage)
       val build = (arguments: Seq[Expression]) => UnresolvedCall(function, arguments): Expression
       extensions.injectFunction((FunctionIdentifier(function.name), info, build))
     }
+    extensions.injectFunction(
+      (FunctionIdentifier(HllFunction.name), describe(HllFunction.name, HllFunction.usage), HllFunction(_))
+    )
     extensions.injectResolutionRule(new ResolveContracts(_))
     extensions.injectPostHocResolutionRule(_ => LiftNativeCalls)
     extensions.injectPlannerStrategy(_ => NativeStrategy)
@@ -46,12 +49,12 @@ final class DownbeatExtensions extends (SparkSessionExtensions => Unit) {
   }
 
   /** What DESCRIBE FUNCTION shows. */
-  private def describe(function: NativeFunction): ExpressionInfo =
+  private def describe(name: String, usage: String): ExpressionInfo =
     new ExpressionInfo(
       classOf[UnresolvedCall].getName,
       null,
-      function.name,
-      function.usage,
+      name,
+      usage,
       "",
       "",
       "",

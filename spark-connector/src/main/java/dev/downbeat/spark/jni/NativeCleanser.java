@@ -41,7 +41,8 @@ public final class NativeCleanser implements AutoCloseable {
     if (type instanceof IntegerType) return Type.INT;
     if (type instanceof LongType) return Type.BIGINT;
     if (type instanceof DoubleType) return Type.DOUBLE;
-    if (type instanceof StringType) return Type.STRING;
+    // Other collations compare texts otherwise.
+    if (type instanceof StringType text && text.supportsBinaryEquality()) return Type.STRING;
     if (type instanceof BinaryType) return Type.BINARY;
     if (type instanceof DateType) return Type.DATE;
     if (type instanceof TimestampType) return Type.TIMESTAMP;

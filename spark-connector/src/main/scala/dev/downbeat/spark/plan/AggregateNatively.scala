@@ -8,7 +8,7 @@ import org.apache.spark.sql.catalyst.optimizer.NormalizeNaNAndZero
 import org.apache.spark.sql.catalyst.rules.Rule
 import org.apache.spark.sql.catalyst.util.DateTimeUtils
 import org.apache.spark.sql.execution._
-import org.apache.spark.sql.execution.aggregate.HashAggregateExec
+import org.apache.spark.sql.execution.aggregate.{BaseAggregateExec, HashAggregateExec, ObjectHashAggregateExec}
 import org.apache.spark.sql.execution.datasources.v2.{BatchScanExec, MicroBatchScanExec}
 import org.apache.spark.sql.execution.streaming.operators.stateful.EventTimeWatermarkExec
 import org.apache.spark.sql.internal.SQLConf
@@ -48,22 +48,28 @@ private[spark] object AggregateNatively extends Rule[SparkPlan] with PredicateHe
     if (!on) plan
     else
       plan.transformUp {
-        case partial: HashAggregateExec if partial.aggregateExpressions.nonEmpty && isPartial(partial) =>
-          // What the kernels do not run is left to Spark, which says so by the operator that it plans.
+        // What the kernels do not run is left to Spark, which says so by the operator that it plans.
+        case partial: HashAggregateExec if isPartial(partial) =>
           try replaced(partial).orElse(underWindows(partial)).getOrElse(partial)
+          catch { case _: Unplanned => partial }
+        // Sketches that are merged more often may estimate otherwise, so not under windows.
+        case partial: ObjectHashAggregateExec if isPartial(partial) =>
+          try replaced(partial).getOrElse(partial)
           catch { case _: Unplanned => partial }
       }
   }
 
-  private def isPartial(aggregate: HashAggregateExec): Boolean =
-    aggregate.aggregateExpressions.forall(part => part.mode == Partial && !part.isDistinct) &&
+  private def isPartial(aggregate: BaseAggregateExec): Boolean =
+    aggregate.aggregateExpressions.nonEmpty && aggregate.aggregateExpressions.forall(part =>
+      part.mode == Partial && !part.isDistinct
+    ) &&
       aggregate.output
         .map(_.exprId) == (aggregate.groupingExpressions.map(_.exprId) ++ buffers(aggregate).map(_.exprId))
 
-  private def buffers(aggregate: HashAggregateExec): Seq[Attribute] =
+  private def buffers(aggregate: BaseAggregateExec): Seq[Attribute] =
     aggregate.aggregateExpressions.flatMap(_.aggregateFunction.inputAggBufferAttributes)
 
-  private def replaced(partial: HashAggregateExec): Option[SparkPlan] = for {
+  private def replaced(partial: BaseAggregateExec): Option[SparkPlan] = for {
     below <- Below(partial.child)
     plan <- planned(
       below,
@@ -107,8 +113,8 @@ private[spark] object AggregateNatively extends Rule[SparkPlan] with PredicateHe
       val conditions = below.conditions.map(inputs.read)
       val keys = groups.map(group => inputs.read(normalised(group.key)))
       val measures = parts.map { part =>
-        val (kind, argument) = measure(part).getOrElse(throw new Unplanned)
-        (kind, argument.map(inputs.read))
+        val found = measure(part).getOrElse(throw new Unplanned)
+        found.copy(argument = found.argument.map(inputs.read))
       }
       val translator = new ExpressionTranslator(inputs.columns)
       def translated(expression: Expression): Expr = {
@@ -120,8 +126,8 @@ private[spark] object AggregateNatively extends Rule[SparkPlan] with PredicateHe
         if (key.dataType.isInstanceOf[DayTimeIntervalType]) throw new Unplanned
         encoded.addKeys(Key.newBuilder().setValue(translated(key)).setBucketUs(group.bucketUs))
       }
-      measures.foreach { case (kind, argument) =>
-        val built = Measure.newBuilder().setKind(kind)
+      measures.foreach { case Measured(kind, argument, precision) =>
+        val built = Measure.newBuilder().setKind(kind).setPrecision(precision)
         argument.foreach(argument => built.setArgument(translated(argument)))
         encoded.addMeasures(built)
       }
@@ -178,28 +184,37 @@ private[spark] object AggregateNatively extends Rule[SparkPlan] with PredicateHe
     case other                               => other
   }
 
-  private def measure(part: AggregateExpression): Option[(Kind, Option[Expression])] = {
+  /** What an aggregate function works out; a sketch has a precision. */
+  private final case class Measured(kind: Kind, argument: Option[Expression], precision: Int = 0)
+
+  private def measure(part: AggregateExpression): Option[Measured] = {
     val numbers = Seq(IntegerType, LongType, DoubleType)
     val ordered = numbers ++ Seq(DateType, TimestampType)
     val mode = EvalMode.fromSQLConf(SQLConf.get)
     val found = part.aggregateFunction match {
       case Count(children) =>
         children.filter(_.nullable) match {
-          case Nil      => Some((Kind.COUNT, None))
-          case Seq(one) => Some((Kind.COUNT, Some(one)))
-          case several  => Some((Kind.COUNT, Some(present(several.map(IsNotNull).reduce(And), Literal.TrueLiteral))))
+          case Nil      => Some(Measured(Kind.COUNT, None))
+          case Seq(one) => Some(Measured(Kind.COUNT, Some(one)))
+          case several =>
+            Some(Measured(Kind.COUNT, Some(present(several.map(IsNotNull).reduce(And), Literal.TrueLiteral))))
         }
       case Sum(child, context) if numbers.contains(child.dataType) && context.evalMode == mode =>
-        Some((Kind.SUM, Some(child)))
-      case Average(child, `mode`) if numbers.contains(child.dataType) =>
-        Some((Kind.AVERAGE, Some(child)))
-      case Min(child) if ordered.contains(child.dataType) => Some((Kind.MIN, Some(child)))
-      case Max(child) if ordered.contains(child.dataType) => Some((Kind.MAX, Some(child)))
-      case _                                              => None
+        Some(Measured(Kind.SUM, Some(child)))
+      case Average(child, `mode`) if numbers.contains(child.dataType) => Some(Measured(Kind.AVERAGE, Some(child)))
+      case Min(child) if ordered.contains(child.dataType)             => Some(Measured(Kind.MIN, Some(child)))
+      case Max(child) if ordered.contains(child.dataType)             => Some(Measured(Kind.MAX, Some(child)))
+      case sketch: HllSketchAgg => Some(Measured(Kind.HLL_SKETCH, Some(sketch.left), sketch.lgConfigK))
+      case HyperLogLogPlusPlus(child, relativeSD, _, _) =>
+        // As HyperLogLogPlusPlusHelper has it.
+        val precision = math.ceil(2 * math.log(1.106 / relativeSD) / math.log(2)).toInt
+        Some(Measured(Kind.APPROX_COUNT_DISTINCT, Some(child), precision))
+      case _ => None
     }
     // Every one of them passes nulls over.
-    found.map { case (kind, argument) =>
-      (kind, part.filter.map(present(_, argument.getOrElse(Literal.TrueLiteral))).orElse(argument))
+    found.map { measured =>
+      val kept = part.filter.map(present(_, measured.argument.getOrElse(Literal.TrueLiteral)))
+      measured.copy(argument = kept.orElse(measured.argument))
     }
   }
 
