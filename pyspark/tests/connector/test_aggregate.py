@@ -143,7 +143,9 @@ def test_a_sum_that_overflows_does_what_sparks_does(spark: SparkSession, table: 
 
 
 @pytest.mark.parametrize("group", ["", "GROUP BY f", "GROUP BY t, i"])
-def test_distinct_values_are_estimated_as_spark_does(spark: SparkSession, table: tuple[Server, int], group: str) -> None:
+def test_distinct_values_are_estimated_as_spark_does(
+    spark: SparkSession, table: tuple[Server, int], group: str
+) -> None:
     server, seed = table
     print(f"seed {seed}")
     spark.read.format("flight").options(uri=server.uri, path="hostile").load().createOrReplaceTempView("hostile")

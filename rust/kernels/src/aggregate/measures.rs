@@ -323,31 +323,34 @@ fn bytes(places: &[u32], array: &ArrayRef, mut add: impl FnMut(usize, &[u8])) {
 fn hashes(of: Type, places: &[u32], array: &ArrayRef, mut add: impl FnMut(usize, u64)) {
     const SEED: u64 = 42;
     let hash = |bytes: &[u8]| XxHash64::oneshot(SEED, bytes);
+    let mut number = |group: usize, bytes: &[u8]| add(group, hash(bytes));
     match of {
         Type::Boolean => {
             for (&group, value) in places.iter().zip(array.as_boolean()) {
                 if let Some(value) = value {
-                    add(group as usize, hash(&i32::from(value).to_le_bytes()));
+                    number(group as usize, &i32::from(value).to_le_bytes());
                 }
             }
         }
         Type::Int => {
-            each(places, array.as_primitive::<Int32Type>(), |group, value| add(group, hash(&value.to_le_bytes())))
+            each(places, array.as_primitive::<Int32Type>(), |group, value| number(group, &value.to_le_bytes()));
         }
         Type::Date => {
-            each(places, array.as_primitive::<Date32Type>(), |group, value| add(group, hash(&value.to_le_bytes())))
+            each(places, array.as_primitive::<Date32Type>(), |group, value| number(group, &value.to_le_bytes()));
         }
-        Type::Timestamp => each(places, array.as_primitive::<TimestampMicrosecondType>(), |group, value| {
-            add(group, hash(&value.to_le_bytes()));
-        }),
+        Type::Timestamp => {
+            each(places, array.as_primitive::<TimestampMicrosecondType>(), |group, value| {
+                number(group, &value.to_le_bytes());
+            });
+        }
         Type::Double => each(places, array.as_primitive::<Float64Type>(), |group, value| {
             // One NaN, and one zero.
             let value = if value.is_nan() { f64::NAN } else { value + 0.0 };
-            add(group, hash(&value.to_bits().to_le_bytes()));
+            number(group, &value.to_bits().to_le_bytes());
         }),
-        Type::String | Type::Binary => bytes(places, array, |group, value| add(group, hash(value))),
+        Type::String | Type::Binary => bytes(places, array, number),
         // The others were refused.
-        _ => each(places, array.as_primitive::<Int64Type>(), |group, value| add(group, hash(&value.to_le_bytes()))),
+        _ => each(places, array.as_primitive::<Int64Type>(), |group, value| number(group, &value.to_le_bytes())),
     }
 }
 

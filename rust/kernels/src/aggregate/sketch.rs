@@ -1,6 +1,6 @@
 //! Sketches of the number of distinct values, to the byte as Spark keeps them in its buffers.
 
-/// An HLL_8 sketch of Apache DataSketches, as its Java library and so Spark's `hll_sketch_agg` makes it of the same values in the same
+/// An `HLL_8` sketch of Apache `DataSketches`, as its Java library and so Spark's `hll_sketch_agg` makes it of the same values in the same
 /// order: up to 8 values as a list of coupons, then as a hash set, then as a register a byte.
 ///
 /// A coupon is 26 bits of where a value falls and 6 bits of how rare its hash is. Layout and estimator:
@@ -12,7 +12,7 @@ pub(super) enum HllSketch {
     Registers(Box<Registers>),
 }
 
-/// A register for each of 2^lg_k slots, and the sums of the HIP estimator (Ting, "Streamed approximate counting of distinct elements", 2014).
+/// A register for each of 2^`lg_k` slots, and the sums of the HIP estimator (Ting, "Streamed approximate counting of distinct elements", 2014).
 #[derive(Debug)]
 pub(super) struct Registers {
     values: Box<[u8]>,
@@ -28,11 +28,11 @@ const LIST: usize = 8;
 const LEAST_LG_SET: u32 = 5;
 const SLOT_BITS: u32 = 26;
 const SLOT_MASK: u32 = (1 << SLOT_BITS) - 1;
-/// The seed of DataSketches' hashes.
+/// The seed of the library's hashes.
 const SEED: u64 = 9001;
 
-/// What DataSketches estimates (its coupon mapping) when registers take the place of coupons, from `lg_k` 7 on; below it is as with 7.
-/// By then there are 8, or just over three quarters of 2^(lg_k - 3) coupons.
+/// What the library estimates (by its coupon mapping) when registers take the place of coupons, from `lg_k` 7 on; below it is as with 7.
+/// By then there are 8, or just over three quarters of 2^(`lg_k` - 3) coupons.
 const AT_PROMOTION: [f64; 15] = [
     8.000_000_139_077_509,
     25.000_001_490_116_226,
@@ -127,7 +127,7 @@ impl HllSketch {
         grown
     }
 
-    /// Appends the sketch in DataSketches' updatable form, which is what Spark keeps.
+    /// Appends the sketch in the library's updatable form, which is what Spark keeps.
     pub(super) fn write(&self, lg_k: u32, bytes: &mut Vec<u8>) {
         const HLL_8: u8 = 2 << 2;
         let header = |ints: u8, lg_slots: u32, empty: bool, count: u8, mode: u8| {
@@ -202,7 +202,7 @@ impl Registers {
     }
 }
 
-/// The registers of `approx_count_distinct`: HyperLogLog++ (Heule, Nunkesser and Hall, 2013) with 2^precision registers of 6 bits, ten in
+/// The registers of `approx_count_distinct`: `HyperLogLog++` (Heule, Nunkesser and Hall, 2013) with 2^precision registers of 6 bits, ten in
 /// each BIGINT, as Spark's buffers have them. They do not depend on the order of values.
 #[derive(Debug)]
 pub(super) struct PlusPlus {

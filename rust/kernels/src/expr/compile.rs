@@ -328,8 +328,8 @@ impl Compiler<'_> {
                 match (from, declared) {
                     (Boolean | Int | Bigint | Double, Boolean | Int | Bigint | Double)
                     | (Boolean | Int | Bigint, Text)
-                    | (Text, Boolean | Int | Bigint) => {}
-                    (Date, Timestamp) | (Timestamp, Date) => self.need_zone()?,
+                    | (Text, Boolean | Int | Bigint | Double | Date) => {}
+                    (Date | Text, Timestamp) | (Timestamp, Date) => self.need_zone()?,
                     (from, to) => {
                         return Err(format!("CAST from {} to {} is not run", from.as_str_name(), to.as_str_name()));
                     }

@@ -18,6 +18,7 @@ use arrow::{
 use super::{
     Failure, cast,
     compile::{Arithmetic, Comparison, Node, NodeId, Op, Program, Sides},
+    moment,
     zone::{DAY_US, Zone},
 };
 use crate::{Error, Result, mask::Mask, proto::Type, types};
@@ -551,15 +552,27 @@ impl<'a> Evaluation<'a> {
                 let read = match to {
                     Type::Boolean => read_booleans(texts),
                     Type::Int => read_numbers::<Int32Type>(texts, |text| cast::text_to_int(text, ansi)),
+                    Type::Double => read_numbers::<Float64Type>(texts, cast::text_to_double),
+                    Type::Date => {
+                        read_numbers::<Date32Type>(texts, |text| moment::date(text).ok_or((0, Failure::Malformed)))
+                    }
+                    Type::Timestamp => read_numbers::<TimestampMicrosecondType>(texts, |text| {
+                        moment::timestamp(text, zone).map_err(|failure| (0, failure))
+                    }),
                     _ => read_numbers::<Int64Type>(texts, |text| cast::text_to_bigint(text, ansi)),
                 };
-                return match self.failure(&read, selection).filter(|_| ansi) {
+                // No year is guessed, whatever the mode.
+                return match self.failure(&read, selection, |why| ansi || why == Failure::UnknownYear) {
+                    Some((row, Failure::UnknownYear)) => Err(Error::TimeZoneRange {
+                        item: self.item.to_owned(),
+                        time_zone: format!("of '{}'", texts.value(row)),
+                    }),
                     Some((row, _)) => Err(Error::Malformed {
                         item: self.item.to_owned(),
                         text: texts.value(row).to_owned(),
                         of: to.as_str_name(),
                     }),
-                    None => nulled(read),
+                    None => Ok(types::in_utc(&nulled(read)?)),
                 };
             }
             _ => return Ok(compute::cast(value.array(), &types::arrow_type(to))?),
@@ -618,28 +631,35 @@ impl<'a> Evaluation<'a> {
         operation: &'static str,
         of: Type,
     ) -> Result<ArrayRef> {
-        let item = || self.item.to_owned();
-        match self.failure(&combined, selection) {
+        match self.failure(&combined, selection, |_| true) {
             None => Ok(combined.array),
-            Some((_, Failure::DivideByZero)) => Err(Error::DivideByZero { item: item(), operation }),
-            Some((_, Failure::UnknownYear)) => {
-                Err(Error::TimeZoneRange { item: item(), time_zone: self.time_zone.to_owned() })
-            }
-            Some((_, Failure::Overflow | Failure::Malformed)) => {
-                Err(Error::Overflow { item: item(), operation, of: of.as_str_name() })
-            }
+            Some((_, failure)) => Err(self.error(failure, operation, of)),
         }
     }
 
-    /// The first failure in a row that counts.
-    fn failure(&self, combined: &Combined, selection: &Selection) -> Option<(usize, Failure)> {
+    fn error(&self, failure: Failure, operation: &'static str, of: Type) -> Error {
+        let item = self.item.to_owned();
+        match failure {
+            Failure::DivideByZero => Error::DivideByZero { item, operation },
+            Failure::UnknownYear => Error::TimeZoneRange { item, time_zone: self.time_zone.to_owned() },
+            Failure::Overflow | Failure::Malformed => Error::Overflow { item, operation, of: of.as_str_name() },
+        }
+    }
+
+    /// The first failure that matters in a row that counts.
+    fn failure(
+        &self,
+        combined: &Combined,
+        selection: &Selection,
+        matters: impl Fn(Failure) -> bool,
+    ) -> Option<(usize, Failure)> {
         let constant = combined.array.len() != self.rows;
         let counts = |row: usize| match selection {
             Some(selection) if constant => selection.has_true(),
             Some(selection) => selection.value(row),
             None => self.rows > 0,
         };
-        combined.failures.iter().copied().find(|&(row, _)| counts(row))
+        combined.failures.iter().copied().find(|&(row, why)| matters(why) && counts(row))
     }
 }
 

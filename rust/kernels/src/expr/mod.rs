@@ -7,6 +7,7 @@
 mod cast;
 mod compile;
 mod evaluate;
+mod moment;
 mod pattern;
 mod zone;
 

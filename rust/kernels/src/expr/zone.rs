@@ -10,6 +10,38 @@ use super::Failure;
 
 pub(super) const DAY_US: i64 = 86_400_000_000;
 
+/// Short names that Java knows (`ZoneId.SHORT_IDS`).
+const SHORT_NAMES: [(&str, &str); 28] = [
+    ("ACT", "Australia/Darwin"),
+    ("AET", "Australia/Sydney"),
+    ("AGT", "America/Argentina/Buenos_Aires"),
+    ("ART", "Africa/Cairo"),
+    ("AST", "America/Anchorage"),
+    ("BET", "America/Sao_Paulo"),
+    ("BST", "Asia/Dhaka"),
+    ("CAT", "Africa/Harare"),
+    ("CNT", "America/St_Johns"),
+    ("CST", "America/Chicago"),
+    ("CTT", "Asia/Shanghai"),
+    ("EAT", "Africa/Addis_Ababa"),
+    ("ECT", "Europe/Paris"),
+    ("EST", "-05:00"),
+    ("HST", "-10:00"),
+    ("IET", "America/Indiana/Indianapolis"),
+    ("IST", "Asia/Kolkata"),
+    ("JST", "Asia/Tokyo"),
+    ("MIT", "Pacific/Apia"),
+    ("MST", "-07:00"),
+    ("NET", "Asia/Yerevan"),
+    ("NST", "Pacific/Auckland"),
+    ("PLT", "Asia/Karachi"),
+    ("PNT", "America/Phoenix"),
+    ("PRT", "America/Puerto_Rico"),
+    ("PST", "America/Los_Angeles"),
+    ("SST", "Pacific/Guadalcanal"),
+    ("VST", "Asia/Ho_Chi_Minh"),
+];
+
 /// The years for which the zone's rules are compiled in.
 const KNOWN_YEARS: std::ops::RangeInclusive<i32> = 1900..=2099;
 
@@ -36,6 +68,27 @@ impl Zone {
             Ok(Tz::UTC | Tz::Etc__UTC) => Ok(Self::Fixed(0)),
             Ok(zone) => Ok(Self::Region(zone)),
             Err(_) => Err(format!("time zone '{name}' is not known; set spark.sql.session.timeZone=UTC")),
+        }
+    }
+
+    /// Understands a zone in a text as Spark does, which is as Java's `ZoneId` but for single digits: `Z`, `+2:00`, `UTC-03`, `PST`,
+    /// `Europe/Berlin`. Java's own `SystemV` zones are not known.
+    pub(crate) fn named(text: &str) -> Option<Self> {
+        let name = text.trim_matches(|c: char| c <= ' ');
+        let name = SHORT_NAMES.iter().find(|known| known.0 == name).map_or(name, |known| known.1);
+        if name == "Z" {
+            return Some(Self::Fixed(0));
+        }
+        let prefixed = ["UTC", "GMT", "UT", ""].iter().find_map(|prefix| name.strip_prefix(prefix))?;
+        match prefixed.as_bytes().first() {
+            None if !name.is_empty() => Some(Self::Fixed(0)),
+            Some(b'+' | b'-') => java_offset_us(prefixed).map(Self::Fixed),
+            // Java leaves it out.
+            _ if name == "ROC" => None,
+            _ => match name.parse::<Tz>().ok()? {
+                Tz::UTC | Tz::Etc__UTC => Some(Self::Fixed(0)),
+                zone => Some(Self::Region(zone)),
+            },
         }
     }
 
@@ -70,7 +123,11 @@ impl Zone {
 
     /// The first moment of a day, which is given in days since 1970.
     pub(crate) fn midnight(self, day: i32) -> Result<i64, Failure> {
-        let local = i64::from(day) * DAY_US;
+        self.moment(i64::from(day) * DAY_US)
+    }
+
+    /// When the zone's clocks show a time, given in microseconds since they showed the beginning of 1970.
+    pub(crate) fn moment(self, local: i64) -> Result<i64, Failure> {
         match self {
             Self::Fixed(ahead) => local.checked_sub(ahead).ok_or(Failure::Overflow),
             Self::Region(zone) => {
@@ -103,6 +160,22 @@ fn offset_us(offset: &str) -> Option<i64> {
         _ => return None,
     };
     Some(sign * seconds * 1_000_000)
+}
+
+/// The same in the forms that a text may have: `+h`, `+hh`, `+hhmm`, `+hhmmss`, `+h:m`, `+h:mm:ss`, of at most 18 hours.
+fn java_offset_us(offset: &str) -> Option<i64> {
+    let (_, digits) = offset.split_at_checked(1)?;
+    let lengths: Vec<usize> = digits.split(':').map(str::len).collect();
+    if !matches!(lengths[..], [1 | 2 | 4 | 6] | [1 | 2, 1 | 2] | [1 | 2, 2, 2]) {
+        return None;
+    }
+    let us = offset_us(offset)?;
+    // Hours, minutes and seconds in two digits each.
+    let sixties = match lengths[..] {
+        [4 | 6] => digits.as_bytes()[2..].chunks(2).all(|part| part[0] < b'6'),
+        _ => digits.split(':').skip(1).all(|part| part.len() == 1 || part.as_bytes()[0] < b'6'),
+    };
+    (sixties && us.abs() <= 18 * 3_600_000_000).then_some(us)
 }
 
 fn known(time: Option<NaiveDateTime>) -> Result<NaiveDateTime, Failure> {
@@ -168,6 +241,30 @@ mod tests {
     fn an_unknown_zone_is_refused_by_name() {
         for name in ["", "Mars/Olympus", "UTC+", "+2:x", "+12345"] {
             assert!(Zone::parse(name).unwrap_err().contains(&format!("'{name}'")));
+        }
+    }
+
+    #[test]
+    fn zones_in_texts_are_those_of_java() {
+        for (text, minutes) in [
+            ("Z", 0),
+            (" UTC ", 0),
+            ("UT", 0),
+            ("GMT-03:30", -210),
+            ("+2", 120),
+            ("+02:5", 125),
+            ("-1:30:00", -90),
+            ("+1800", 1080),
+            ("EST", -300),
+        ] {
+            assert_eq!(Zone::named(text), Some(Zone::Fixed(minutes * 60_000_000)), "{text}");
+        }
+        assert_eq!(Zone::named("PST"), Some(Zone::Region(Tz::America__Los_Angeles)));
+        assert_eq!(Zone::named("GMT0"), Some(Zone::Region(Tz::GMT0)));
+        for text in
+            ["", "z", "utc", "+", "+18:01", "+19", "+01:60", "+0160", "+1:2:3", "+123", "UTCZ", "ROC", "Mars", "Ä"]
+        {
+            assert_eq!(Zone::named(text), None, "{text}");
         }
     }
 

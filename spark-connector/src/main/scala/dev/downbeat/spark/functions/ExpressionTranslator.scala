@@ -121,7 +121,7 @@ private[functions] object ExpressionTranslator {
   private val supported =
     "comparisons, AND, OR, NOT, IN, BETWEEN, IS NULL, +, -, *, %, / of doubles, abs, least, greatest, isnan, COALESCE, IF, " +
       "CASE, LIKE and RLIKE with a constant pattern, length, lower, upper, trim, ltrim, rtrim, substring, concat, startswith, " +
-      "endswith, contains, casts between boolean, int, bigint and double, from text to boolean, int and bigint and back, " +
+      "endswith, contains, casts between boolean, int, bigint and double, from text to these and to date and timestamp, to text from boolean, int and bigint, " +
       "between date and timestamp, dates plus or minus days, timestamps plus or minus day-time intervals, and what lies " +
       "between two dates or timestamps, and unix_micros"
 
@@ -154,8 +154,8 @@ private[functions] object ExpressionTranslator {
     (from, to) match {
       case (DateType, TimestampType) | (TimestampType, DateType) => true
       case (from, StringType)                                    => exact.contains(from)
-      case (StringType, to)                                      => exact.contains(to)
-      case _                                                     => numbers.contains(from) && numbers.contains(to)
+      case (StringType, to) => numbers.contains(to) || to == DateType || to == TimestampType
+      case _                => numbers.contains(from) && numbers.contains(to)
     }
   }
 }

@@ -155,7 +155,9 @@ private[spark] object AggregateNatively extends Rule[SparkPlan] with PredicateHe
       case _                         => false
     }
     def fails(from: DataType, to: DataType): Boolean =
-      if (Set(from, to) == Set[DataType](DateType, TimestampType))
+      // A text may name any zone.
+      if (from == StringType && to == TimestampType) true
+      else if (Set(from, to) == Set[DataType](DateType, TimestampType))
         !DateTimeUtils.getZoneId(zone).normalized.isInstanceOf[ZoneOffset]
       else mode == EvalMode.ANSI && !Cast.canUpCast(from, to)
     val other = part match {
