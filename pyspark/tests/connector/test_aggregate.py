@@ -373,7 +373,7 @@ def test_a_key_that_is_the_time_itself_is_not_put_into_buckets(log: Log, tmp_pat
     query.stop()
 
 
-def test_groups_that_get_too_little_memory_are_handed_on_early() -> None:
+def test_with_little_memory_groups_are_handed_on_early_and_results_that_do_not_fit_fail() -> None:
     command = [sys.executable, str(Path(__file__).with_name("use_little_memory.py"))]
     done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr[-4000:]
@@ -382,4 +382,6 @@ def test_groups_that_get_too_little_memory_are_handed_on_early() -> None:
     assert 0 < answer["peak"] < answer["limit"]
     assert answer["groups"] == answer["expected"]
     assert answer["total"] == answer["expected_total"]
+    assert 0 < answer["small_batches"] < answer["limit"]
+    assert "UNABLE_TO_ACQUIRE_MEMORY" in answer["large_batches"]
     assert answer["live"] == 0

@@ -1,6 +1,7 @@
-"""An aggregate of more groups than Spark's memory manager has room for. Run by test_aggregate.py.
+"""Native operators that want more than Spark's memory manager has room for. Run by test_aggregate.py.
 
-Prints a line of JSON: how often groups were handed on early, and whether the answer is right for all that.
+Prints a line of JSON: how often an aggregate handed groups on early, whether its answer is right for all that, and what became of
+results of small and of large batches.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ import json
 from typing import Any
 
 import pyarrow as pa
+from downbeat_spark import functions as D
 from downbeat_spark import session
+from py4j.protocol import Py4JJavaError
 from pyspark.sql import functions as F
 from strangers import stranger
 
@@ -27,6 +30,19 @@ def find(plan: Any, name: str) -> Any:
     return next((node for node in found if node is not None), None)
 
 
+def projected(spark: Any, uri: str, path: str) -> str | int:
+    """The most memory that a native call held for its results, or the condition under which it failed."""
+    read = spark.read.format("flight").options(uri=uri, path=path).load()
+    longest = read.select(D.text("word").alias("clean")).agg(F.max(F.length("clean")))
+    try:
+        longest.collect()
+    except Py4JJavaError as failed:
+        return str(failed)
+    return int(
+        find(longest._jdf.queryExecution().executedPlan(), "NativeProject").metrics().apply("peakMemory").value()
+    )
+
+
 def main() -> None:
     """Aggregate, and print."""
     table = pa.table({"n": range(GROUPS), "word": [f"word {n}" for n in range(GROUPS)]})
@@ -37,7 +53,8 @@ def main() -> None:
         "spark.sql.shuffle.partitions": "16",
     }
     spark = session.builder("little memory").master("local[2]").config(map={**small}).getOrCreate()
-    with stranger({"words": [table, table]}) as server:
+    large = pa.table({"word": ["x" * 120] * GROUPS})
+    with stranger({"words": [table.slice(0, 5_000), table], "large": [large]}) as server:
         read = spark.read.format("flight").options(uri=server.uri, path="words").load()
         groups = read.groupBy("word").agg(F.sum("n").alias("s"))
         answer = groups.agg(F.count("*"), F.sum("s"))
@@ -51,6 +68,8 @@ def main() -> None:
             "expected": GROUPS,
             "total": total,
             "expected_total": GROUPS * (GROUPS - 1),
+            "small_batches": projected(spark, server.uri, "words"),
+            "large_batches": projected(spark, server.uri, "large"),
             "live": spark._jvm.dev.downbeat.spark.jni.NativeLibrary.liveBatches(),
         }
     spark.stop()

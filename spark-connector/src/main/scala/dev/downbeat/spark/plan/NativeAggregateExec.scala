@@ -74,7 +74,7 @@ private final class NativeGroups(
 ) extends Iterator[ColumnarBatch] {
   private val task = TaskContext.get()
   private val aggregator = NativeAggregator.open(aggregate)
-  private val memory = new GroupMemory(task)
+  private val memory = new NativeMemory(task, NativeGroups.MostBytes)
   private var made: Option[NativeBatch] = None
   private var ended = false
   task.addTaskCompletionListener[Unit] { _ =>
@@ -130,4 +130,10 @@ private final class NativeGroups(
     time += System.nanoTime() - start
     result
   }
+}
+
+private object NativeGroups {
+
+  /** More groups than fit the caches are no faster than merging twice, and one batch has all that are handed on. */
+  private val MostBytes = 64L << 20
 }

@@ -35,15 +35,16 @@ private[spark] final case class NativeProjectExec(calls: Seq[NativeCall], result
 
   override lazy val metrics: Map[String, SQLMetric] = Map(
     "numOutputRows" -> SQLMetrics.createMetric(sparkContext, "number of output rows"),
-    "nativeTime" -> SQLMetrics.createNanoTimingMetric(sparkContext, "time in native code")
+    "nativeTime" -> SQLMetrics.createNanoTimingMetric(sparkContext, "time in native code"),
+    "peakMemory" -> SQLMetrics.createSizeMetric(sparkContext, "peak memory")
   )
 
   override protected def doExecute(): RDD[InternalRow] = throw new UnsupportedOperationException("it is columnar only")
 
   override protected def doExecuteColumnar(): RDD[ColumnarBatch] = {
     val bound = calls.map(call => BoundCall(call, call.inputs.map(InputPath(_, child.output)).toArray))
-    val (rows, time) = (longMetric("numOutputRows"), longMetric("nativeTime"))
-    child.executeColumnar().mapPartitions(new NativeProjection(bound, _, rows, time))
+    val (rows, time, peak) = (longMetric("numOutputRows"), longMetric("nativeTime"), longMetric("peakMemory"))
+    child.executeColumnar().mapPartitions(new NativeProjection(bound, _, rows, time, peak))
   }
 
   override protected def withNewChildInternal(child: SparkPlan): SparkPlan = copy(child = child)
@@ -65,12 +66,15 @@ private[plan] object InputPath {
   }
 }
 
-/** One task's batches: results are closed when the next batch is taken, and all that is left when the task ends. */
+/** One task's batches: results are closed when the next batch is taken, and all that is left when the task ends. So
+  * what it holds are the results for one batch of rows.
+  */
 private final class NativeProjection(
     calls: Seq[BoundCall],
     batches: Iterator[ColumnarBatch],
     rows: SQLMetric,
-    time: SQLMetric
+    time: SQLMetric,
+    peak: SQLMetric
 ) extends Iterator[ColumnarBatch] {
   private val task = TaskContext.get()
   private val cleansers = calls.map { bound =>
@@ -79,7 +83,11 @@ private final class NativeProjection(
     cleanser
   }
   private var results = Seq.empty[NativeBatch]
-  task.addTaskCompletionListener[Unit](_ => results.foreach(_.close()))
+  private val memory = new NativeMemory(task, Long.MaxValue)
+  task.addTaskCompletionListener[Unit] { _ =>
+    results.foreach(_.close())
+    memory.release()
+  }
 
   override def hasNext: Boolean = batches.hasNext
 
@@ -95,6 +103,8 @@ private final class NativeProjection(
     }
     time += System.nanoTime() - start
     rows += batch.numRows()
+    memory.require(results.map(_.bytes).sum)
+    peak.set(math.max(peak.value, memory.peak()))
     val vectors: Array[ColumnVector] = Array.tabulate(batch.numCols())(batch.column) ++ made
     new ColumnarBatch(vectors, batch.numRows())
   }
