@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 import yaml
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from .conftest import BOUNDED, CONTRACT, Log, serve
+from .strangers import stranger
 
 SPEC = yaml.safe_load(Path(CONTRACT).read_text())
 # What the rule that a fault breaks ends with; torn rows break any.
@@ -162,6 +164,32 @@ def checks_of_the_contract() -> list[tuple[str, str, bool]]:
         test = f"({rule.get('when', 'true')}) AND NOT ({rule['expect']})"
         broken.append((rule["name"], test, rule.get("severity", "error") == "error"))
     return broken
+
+
+def test_words_of_dictionaries_are_read_as_the_texts_they_are(spark: SparkSession) -> None:
+    table = random_rows(spark, 3000).toArrow()
+    texts = [name for name in table.column_names if pa.types.is_string(table[name].type)]
+    assert len(texts) > 10
+    words = table
+    for place, name in enumerate(table.column_names):
+        if name in texts:
+            words = words.set_column(place, name, table[name].combine_chunks().dictionary_encode())
+    # Slices keep the whole dictionary, which then has more words than rows.
+    parts = [words.slice(0, 1000), words.slice(1001, 3), words.slice(1100)]
+    with stranger({"words": parts, "plain": [part.cast(table.schema) for part in parts]}) as server:
+
+        def read(path: str) -> DataFrame:
+            return spark.read.format("flight").options(uri=server.uri, path=path).load()
+
+        assert read("words").schema == read("plain").schema
+        assert read("words").orderBy("offset").collect() == read("plain").orderBy("offset").collect()
+        found = cleansed(read("words")).select("c.*").collect()
+        assert found == cleansed(read("plain")).select("c.*").collect()
+        assert {row["valid"] for row in found} == {True, False}
+        counts = read("words").groupBy("platform").agg(F.count("*"), F.max("conn_country")).orderBy("platform")
+        assert counts.collect() == (
+            read("plain").groupBy("platform").agg(F.count("*"), F.max("conn_country")).orderBy("platform").collect()
+        )
 
 
 def test_every_test_of_the_contract_breaks_where_spark_sql_says(spark: SparkSession) -> None:

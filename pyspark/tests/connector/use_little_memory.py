@@ -54,7 +54,7 @@ def main() -> None:
     }
     spark = session.builder("little memory").master("local[2]").config(map={**small}).getOrCreate()
     large = pa.table({"word": ["x" * 120] * GROUPS})
-    with stranger({"words": [table.slice(0, 5_000), table], "large": [large]}) as server:
+    with stranger({"words": [table, table], "small": [table.slice(0, 50_000)], "large": [large]}) as server:
         read = spark.read.format("flight").options(uri=server.uri, path="words").load()
         groups = read.groupBy("word").agg(F.sum("n").alias("s"))
         answer = groups.agg(F.count("*"), F.sum("s"))
@@ -68,7 +68,7 @@ def main() -> None:
             "expected": GROUPS,
             "total": total,
             "expected_total": GROUPS * (GROUPS - 1),
-            "small_batches": projected(spark, server.uri, "words"),
+            "small_batches": projected(spark, server.uri, "small"),
             "large_batches": projected(spark, server.uri, "large"),
             "live": spark._jvm.dev.downbeat.spark.jni.NativeLibrary.liveBatches(),
         }

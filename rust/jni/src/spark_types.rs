@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use arrow::{
     array::{
-        Array, ArrayRef, ArrowPrimitiveType, AsArray, Int32Array, Int64Array, ListArray, MapArray, PrimitiveArray,
-        StructArray,
+        Array, ArrayRef, ArrowPrimitiveType, AsArray, DictionaryArray, Int32Array, Int64Array, ListArray, MapArray,
+        PrimitiveArray, StructArray,
     },
     compute::{CastOptions, cast_with_options},
-    datatypes::{DataType, Field, Fields, Int64Type, IntervalMonthDayNanoType, IntervalUnit, TimeUnit},
+    datatypes::{DataType, Field, Fields, Int32Type, Int64Type, IntervalMonthDayNanoType, IntervalUnit, TimeUnit},
 };
 use serde_json::{Value, json};
 
@@ -191,7 +191,17 @@ fn spark_column(array: ArrayRef) -> Result<ArrayRef> {
             Ok(Arc::new(MapArray::try_new(entries, map.offsets().clone(), parts, map.nulls().cloned(), *sorted)?))
         }
         DataType::Struct(_) => Ok(Arc::new(spark_struct(array.as_struct())?)),
-        DataType::Dictionary(_, values) => spark_column(to(values.as_ref().clone())?),
+        DataType::Dictionary(_, values) => {
+            let (keys, words) = (array.as_any_dictionary().keys(), array.as_any_dictionary().values());
+            match values.as_ref() {
+                // Kernels read each word once.
+                DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View if words.null_count() == 0 => {
+                    let keys = cast_with_options(keys, &DataType::Int32, &EXACTLY)?.as_primitive().clone();
+                    Ok(Arc::new(DictionaryArray::<Int32Type>::try_new(keys, spark_column(Arc::clone(words))?)?))
+                }
+                values => spark_column(to(values.clone())?),
+            }
+        }
         DataType::RunEndEncoded(_, values) => spark_column(to(values.data_type().clone())?),
         DataType::Union(..) => Err(Error::UnsupportedType { column: String::new(), found: array.data_type().clone() }),
     }
@@ -239,7 +249,7 @@ fn check_each(nanos: &Int64Array, found: &DataType) -> Result<()> {
 mod tests {
     use arrow::{
         array::{
-            DictionaryArray, Float16Array, IntervalDayTimeArray, IntervalMonthDayNanoArray, LargeListArray,
+            Float16Array, IntervalDayTimeArray, IntervalMonthDayNanoArray, LargeListArray, StringArray,
             TimestampNanosecondArray, TimestampSecondArray, UInt64Array,
         },
         datatypes::{Int8Type, IntervalDayTime, IntervalMonthDayNano},
@@ -296,7 +306,9 @@ mod tests {
         assert_eq!(half.as_primitive::<arrow::datatypes::Float32Type>().value(0), 0.5);
         let words: DictionaryArray<Int8Type> = vec![Some("a"), None, Some("a")].into_iter().collect();
         let words = spark_column(Arc::new(words)).unwrap();
-        assert_eq!(words.as_string::<i32>().iter().collect::<Vec<_>>(), [Some("a"), None, Some("a")]);
+        assert_eq!(words.data_type(), &DataType::Dictionary(DataType::Int32.into(), DataType::Utf8.into()));
+        let words = words.as_dictionary::<Int32Type>().downcast_dict::<StringArray>().unwrap();
+        assert_eq!(words.into_iter().collect::<Vec<_>>(), [Some("a"), None, Some("a")]);
         let lists = LargeListArray::from_iter_primitive::<arrow::datatypes::UInt8Type, _, _>([
             Some(vec![Some(1), None]),
             None,

@@ -9,7 +9,7 @@ use arrow::{
     array::{Array, ArrayRef, AsArray, BooleanArray, ListArray, Scalar, StringArray, StructArray, make_array},
     buffer::{BooleanBuffer, NullBuffer, OffsetBuffer},
     compute::kernels::zip::zip,
-    datatypes::{DataType, Field, FieldRef, Fields},
+    datatypes::{DataType, Field, FieldRef, Fields, Int32Type},
 };
 use prost::Message;
 
@@ -247,14 +247,19 @@ impl Column {
     fn clean(&self, input: &StructArray) -> Result<Normalised> {
         let raw = under(input.column(self.input), input.nulls())?;
         let rows = raw.len();
-        let mut clean = match &self.normaliser {
-            Some(normaliser) => normaliser.run(raw.as_string()),
-            None => Normalised {
-                missing: if self.asks_missing { missing(&raw) } else { BooleanBuffer::new_unset(rows) },
-                malformed: BooleanBuffer::new_unset(rows),
-                repaired: BooleanBuffer::new_unset(rows),
-                values: types::in_utc(&raw),
-            },
+        let words = raw.as_dictionary_opt::<Int32Type>().filter(|words| words.values().len() <= rows);
+        let mut clean = match (&self.normaliser, words) {
+            (Some(normaliser), Some(words)) => normaliser.run(words.values().as_string()).at(words.keys())?,
+            (Some(normaliser), None) => normaliser.run(types::plain(&raw)?.as_string()),
+            (None, _) => {
+                let values = types::plain(&raw)?;
+                Normalised {
+                    missing: if self.asks_missing { missing(&values) } else { BooleanBuffer::new_unset(rows) },
+                    malformed: BooleanBuffer::new_unset(rows),
+                    repaired: BooleanBuffer::new_unset(rows),
+                    values,
+                }
+            }
         };
         if let Some(default) = &self.default {
             clean.values = zip(&BooleanArray::new(clean.missing, None), default, &clean.values)?;

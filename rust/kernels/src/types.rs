@@ -7,6 +7,7 @@ use arrow::{
         Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Date32Array, DurationMicrosecondArray, Float64Array,
         Int32Array, Int64Array, StringArray, StructArray, TimestampMicrosecondArray, new_null_array,
     },
+    compute::cast,
     datatypes::{DataType, TimeUnit, TimestampMicrosecondType},
 };
 
@@ -34,10 +35,12 @@ pub(crate) fn arrow_type(of: Type) -> DataType {
     }
 }
 
-/// Whether an input of type `found` can be read as `of`. A timestamp's zone is only how it is shown, so any will do.
+/// Whether an input of type `found` can be read as `of`. A timestamp's zone is only how it is shown, so any will do; texts may be words of
+/// a dictionary.
 pub(crate) fn accepts(of: Type, found: &DataType) -> bool {
     match (of, found) {
         (Type::Timestamp, DataType::Timestamp(TimeUnit::Microsecond, Some(_))) => true,
+        (Type::String, DataType::Dictionary(keys, words)) => **keys == DataType::Int32 && **words == DataType::Utf8,
         _ => arrow_type(of) == *found,
     }
 }
@@ -60,6 +63,17 @@ pub(crate) fn accept(expected: &[(String, Type)], input: &StructArray) -> Result
         }
     }
     Ok(())
+}
+
+/// An accepted input in the one form of its type: texts one by one, and timestamps in UTC.
+///
+/// # Errors
+/// [`Error::Arrow`] if texts are too long for one column.
+pub(crate) fn plain(values: &ArrayRef) -> Result<ArrayRef, Error> {
+    match values.data_type() {
+        DataType::Dictionary(_, words) => Ok(cast(values, words)?),
+        _ => Ok(in_utc(values)),
+    }
 }
 
 /// `values` (timestamps in microseconds) under the zone of clean columns.

@@ -188,7 +188,7 @@ impl Aggregator {
     /// The columns of the rows that count, and how many those are.
     fn counted(&self, input: &StructArray) -> Result<(Vec<ArrayRef>, usize)> {
         let rows = input.len();
-        let columns: Vec<ArrayRef> = input.columns().iter().map(types::in_utc).collect();
+        let columns: Vec<ArrayRef> = input.columns().iter().map(types::plain).collect::<Result<_>>()?;
         if self.conditions.is_empty() {
             return Ok((columns, rows));
         }

@@ -23,8 +23,9 @@ pub(crate) mod uuid;
 use std::{borrow::Cow, sync::Arc};
 
 use arrow::{
-    array::{Array, ArrayRef, ArrowPrimitiveType, BinaryArray, BooleanArray, PrimitiveArray, StringArray},
+    array::{Array, ArrayRef, ArrowPrimitiveType, BinaryArray, BooleanArray, Int32Array, PrimitiveArray, StringArray},
     buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer},
+    compute::take,
     datatypes::{DataType, Date32Type, Float64Type, Int64Type, TimestampMicrosecondType},
 };
 
@@ -74,6 +75,29 @@ pub struct Normalised {
     pub malformed: BooleanBuffer,
     /// The value was read from another notation than the canonical one.
     pub repaired: BooleanBuffer,
+}
+
+impl Normalised {
+    /// What the words of a dictionary became, for the rows that name them by their places.
+    ///
+    /// # Errors
+    /// [`Error::Arrow`] if the texts of all rows are too long for one column.
+    pub(crate) fn at(&self, places: &Int32Array) -> Result<Self> {
+        let rows = places.len();
+        let spread = |mask: &BooleanBuffer| match mask.has_true() {
+            true => {
+                BooleanBuffer::collect_bool(rows, |row| places.is_valid(row) && mask.value(places.value(row) as usize))
+            }
+            false => BooleanBuffer::new_unset(rows),
+        };
+        let missing = spread(&self.missing);
+        Ok(Self {
+            values: take(&self.values, places, None)?,
+            missing: places.nulls().map_or(missing.clone(), |valid| &missing | &!valid.inner()),
+            malformed: spread(&self.malformed),
+            repaired: spread(&self.repaired),
+        })
+    }
 }
 
 impl Normaliser {

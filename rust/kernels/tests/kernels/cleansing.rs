@@ -3,7 +3,7 @@ use std::sync::Arc;
 use arrow::{
     array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, StringArray, StructArray},
     buffer::NullBuffer,
-    compute::concat,
+    compute::{cast, concat},
     datatypes::{DataType, Field, Fields, Int64Type, TimestampMicrosecondType},
 };
 use downbeat_kernels::proto::{
@@ -366,5 +366,49 @@ proptest! {
         let again = downbeat_kernels::normalise::Normaliser::new(&normaliser(Kind::Text(Text { max_length: 200 })).unwrap());
         let again = again.unwrap().run(clean.as_string());
         prop_assert!(again.repaired.count_set_bits() == 0 && again.values.as_ref() == clean.as_ref());
+    }
+}
+
+/// The same rows with texts as words of dictionaries.
+fn in_dictionaries(rows: &StructArray) -> StructArray {
+    let words = DataType::Dictionary(DataType::Int32.into(), DataType::Utf8.into());
+    let columns: Vec<ArrayRef> = rows
+        .columns()
+        .iter()
+        .map(|column| match column.data_type() {
+            DataType::Utf8 => cast(column, &words).unwrap(),
+            _ => Arc::clone(column),
+        })
+        .collect();
+    let fields: Fields = rows
+        .fields()
+        .iter()
+        .zip(&columns)
+        .map(|(field, column)| Field::new(field.name(), column.data_type().clone(), true))
+        .collect();
+    StructArray::new(fields, columns, rows.nulls().cloned())
+}
+
+proptest! {
+    #[test]
+    fn words_of_dictionaries_are_read_as_the_texts_they_are(
+        texts in prop::collection::vec((0..60_usize, 0..16_usize, hostile_text()), 0..60),
+        (start, length) in (0..40_usize, 0..60_usize),
+    ) {
+        let mut raw = Raw::clean(100);
+        for (row, column, text) in &texts {
+            let name = raw.texts[column % raw.texts.len()].0;
+            raw.set(name, *row, text.as_deref());
+        }
+        let rows = raw.batch();
+        let contract = cleanser(&listening());
+        prop_assert_eq!(&contract.run(&in_dictionaries(&rows)).unwrap(), &contract.run(&rows).unwrap());
+        // Of a slice, and under a struct that is null in places.
+        let nulls = NullBuffer::from((0..100).map(|row| row % 7 != 0).collect::<Vec<_>>());
+        let [plain, words] = [rows.clone(), in_dictionaries(&rows)].map(|rows| {
+            let (fields, columns, _) = rows.into_parts();
+            contract.run(&StructArray::new(fields, columns, Some(nulls.clone())).slice(start, length)).unwrap()
+        });
+        prop_assert_eq!(words, plain);
     }
 }

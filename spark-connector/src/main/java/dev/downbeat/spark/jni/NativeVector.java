@@ -48,11 +48,12 @@ public final class NativeVector extends ColumnVector {
   /** The {@link #column} of a vector somewhere inside a column. */
   static final int NESTED = -2;
 
-  // struct ArrowArray { int64 length, null_count, offset, n_buffers, n_children; void **buffers, **children; ... }
+  // struct ArrowArray { int64 length, null_count, offset, n_buffers, n_children; void **buffers, **children, *dictionary; ... }
   private static final int NULL_COUNT = 8;
   private static final int OFFSET = 16;
   private static final int BUFFERS = 40;
   private static final int CHILDREN = 48;
+  private static final int DICTIONARY = 56;
 
   /** How the values lie in memory. */
   private enum Layout {
@@ -80,6 +81,9 @@ public final class NativeVector extends ColumnVector {
   private final long validity;
   private final long values;
   private final long data;
+
+  /** Of texts that are words of a dictionary, where their numbers are; else 0. */
+  private final long keys;
   private final ColumnVector[] children;
 
   NativeVector(DataType type, long address, long parentOffset, NativeBatch batch, int column) {
@@ -94,6 +98,7 @@ public final class NativeVector extends ColumnVector {
       validity = 0;
       values = 0;
       data = 0;
+      keys = 0;
       children = null;
       return;
     }
@@ -101,8 +106,12 @@ public final class NativeVector extends ColumnVector {
     // A count of -1 is one that nobody has made.
     validity = nullCount == 0 ? 0 : Platform.getLong(null, buffers);
     nulls = validity == 0 ? 0 : nullCount < 0 ? 1 : Math.toIntExact(nullCount);
-    values = layout == Layout.STRUCT ? 0 : Platform.getLong(null, buffers + 8);
-    data = layout == Layout.BYTES ? Platform.getLong(null, buffers + 16) : 0;
+    long dictionary = Platform.getLong(null, address + DICTIONARY);
+    keys = dictionary == 0 ? 0 : Platform.getLong(null, buffers + 8);
+    long words = dictionary == 0 ? buffers : Platform.getLong(null, dictionary + BUFFERS);
+    long first = dictionary == 0 ? 0 : Platform.getLong(null, dictionary + OFFSET);
+    values = layout == Layout.STRUCT ? 0 : Platform.getLong(null, words + 8) + (first << 2);
+    data = layout == Layout.BYTES ? Platform.getLong(null, words + 16) : 0;
     children = childrenOf(type, address);
   }
 
@@ -230,8 +239,9 @@ public final class NativeVector extends ColumnVector {
     if (isNullAt(row)) {
       return null;
     }
-    long begin = begin(row);
-    return UTF8String.fromAddress(null, data + begin, (int) (begin(row + 1) - begin));
+    long place = values + (word(row) << 2);
+    int begin = Platform.getInt(null, place);
+    return UTF8String.fromAddress(null, data + begin, Platform.getInt(null, place + 4) - begin);
   }
 
   @Override
@@ -240,8 +250,9 @@ public final class NativeVector extends ColumnVector {
     if (isNullAt(row)) {
       return null;
     }
-    long begin = begin(row);
-    byte[] copy = new byte[(int) (begin(row + 1) - begin)];
+    long place = values + (word(row) << 2);
+    int begin = Platform.getInt(null, place);
+    byte[] copy = new byte[Platform.getInt(null, place + 4) - begin];
     Platform.copyMemory(null, data + begin, copy, Platform.BYTE_ARRAY_OFFSET, copy.length);
     return copy;
   }
@@ -315,7 +326,12 @@ public final class NativeVector extends ColumnVector {
     return (Platform.getByte(null, buffer + (at >> 3)) >> (at & 7) & 1) != 0;
   }
 
-  /** Where the bytes or items of a row begin. */
+  /** The place of a row's bytes among those of all rows, or of all words. */
+  private long word(int row) {
+    return keys == 0 ? offset + row : Platform.getInt(null, keys + ((offset + row) << 2));
+  }
+
+  /** Where the items of a row begin. */
   private int begin(int row) {
     return Platform.getInt(null, values + ((offset + row) << 2));
   }
