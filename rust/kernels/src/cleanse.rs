@@ -347,6 +347,10 @@ fn name_field() -> FieldRef {
 /// For each row, the names of the masks that are set in it, in the masks' order.
 fn names_where<'a>(names: impl Iterator<Item = &'a str>, masks: &[BooleanBuffer], rows: usize) -> ListArray {
     let set: Vec<_> = names.zip(masks).filter(|(_, mask)| mask.has_true()).collect();
+    if set.is_empty() {
+        let none = Arc::new(StringArray::new_null(0));
+        return ListArray::new(name_field(), OffsetBuffer::new(vec![0; rows + 1].into()), none, None);
+    }
     let mut counts = vec![0usize; rows];
     for (_, mask) in &set {
         mask.set_indices().for_each(|row| counts[row] += 1);

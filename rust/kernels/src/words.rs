@@ -2,13 +2,20 @@
 
 use std::collections::HashSet;
 
-/// Up to this many words are compared one by one, which is quicker than hashing the text.
-const MAX_COMPARED: usize = 16;
+/// Up to this many words have a place of their own in a table, which is quicker than hashing the text.
+const MAX_PLACED: usize = 16;
+
+/// The binary logarithm of that table's places: for as many words, one multiplier in seven keeps them apart.
+const PLACE_BITS: u32 = 6;
 
 /// A set of texts.
 #[derive(Debug, Clone)]
 pub(crate) enum Words {
-    Few(Vec<(Ends, String)>),
+    /// Each word at its place; elsewhere ends that no text has.
+    Few {
+        places: Box<[(Ends, String)]>,
+        multiplier: u64,
+    },
     Many(HashSet<String>),
 }
 
@@ -21,8 +28,10 @@ pub(crate) struct Ends {
 }
 
 impl Ends {
+    const NONE: Self = Self { len: usize::MAX, first: 0, last: 0 };
+
     #[inline]
-    fn of(text: &str) -> Self {
+    pub(crate) fn of(text: &str) -> Self {
         let bytes = text.as_bytes();
         // First and last bytes overlap in a text shorter than both together; the length keeps such texts apart.
         let (first, last) = if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
@@ -34,26 +43,45 @@ impl Ends {
         };
         Self { len: bytes.len(), first, last }
     }
+
+    /// One of 2^`bits` places; another multiplier, which must be odd, gives other places.
+    #[inline]
+    pub(crate) fn place(self, multiplier: u64, bits: u32) -> usize {
+        let mixed = self.first ^ self.last.rotate_left(32) ^ self.len as u64;
+        (mixed.wrapping_mul(multiplier) >> (u64::BITS - bits)) as usize
+    }
 }
 
 impl Words {
     pub(crate) fn new<'a>(words: impl IntoIterator<Item = &'a str>) -> Self {
         let words: HashSet<String> = words.into_iter().map(str::to_owned).collect();
-        if words.len() > MAX_COMPARED {
-            return Self::Many(words);
+        let few = words.len() <= MAX_PLACED;
+        // Words of equal length and ends have no places of their own; the others nearly always find some.
+        (0..1_000).filter(|_| few).find_map(|attempt| Self::placed(&words, attempt)).unwrap_or(Self::Many(words))
+    }
+
+    /// The words in a table, if each is alone at its place.
+    fn placed(words: &HashSet<String>, attempt: u64) -> Option<Self> {
+        let multiplier = (attempt + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let mut places = vec![(Ends::NONE, String::new()); 1 << PLACE_BITS].into_boxed_slice();
+        for word in words {
+            let ends = Ends::of(word);
+            let place = &mut places[ends.place(multiplier, PLACE_BITS)];
+            if place.0 != Ends::NONE {
+                return None;
+            }
+            *place = (ends, word.clone());
         }
-        let mut few: Vec<_> = words.into_iter().map(|word| (Ends::of(&word), word)).collect();
-        // A hash set's order changes from run to run, and so would the time a search takes.
-        few.sort_by(|(_, left), (_, right)| left.cmp(right));
-        Self::Few(few)
+        Some(Self::Few { places, multiplier })
     }
 
     #[inline]
     pub(crate) fn contains(&self, text: &str) -> bool {
         match self {
-            Self::Few(words) => {
+            Self::Few { places, multiplier } => {
                 let ends = Ends::of(text);
-                words.iter().any(|(known, word)| *known == ends && (ends.len <= 16 || word == text))
+                let (known, word) = &places[ends.place(*multiplier, PLACE_BITS)];
+                *known == ends && (ends.len <= 16 || word == text)
             }
             Self::Many(words) => words.contains(text),
         }

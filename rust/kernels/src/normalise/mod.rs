@@ -29,7 +29,7 @@ use arrow::{
     datatypes::{DataType, Date32Type, Float64Type, Int64Type, TimestampMicrosecondType},
 };
 
-use crate::{Error, Result, mask::Mask, proto, types};
+use crate::{Error, Result, mask::Mask, proto, types, words::Ends};
 
 /// A parser of one column's texts.
 ///
@@ -217,6 +217,28 @@ pub(crate) fn is_blank(text: &str) -> bool {
     !matches!(text.as_bytes().first(), Some(0x21..=0x7e)) && text.chars().all(is_noise)
 }
 
+/// What the texts of a batch became, as far as there is room: for those that come again and again and take long to read.
+struct Memo<'a, T> {
+    places: Vec<Option<(&'a str, Read<T>)>>,
+}
+
+impl<'a, T: Copy> Memo<'a, T> {
+    const PLACE_BITS: u32 = 9;
+    const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
+
+    fn new() -> Self {
+        Self { places: vec![None; 1 << Self::PLACE_BITS] }
+    }
+
+    fn read(&mut self, text: &'a str, read: impl Fn(&str) -> Read<T>) -> Read<T> {
+        let place = &mut self.places[Ends::of(text).place(Self::MULTIPLIER, Self::PLACE_BITS)];
+        match place {
+            Some((known, value)) if *known == text => *value,
+            _ => place.insert((text, read(text))).1,
+        }
+    }
+}
+
 /// The masks of a column while it is parsed.
 struct Marks {
     missing: Mask,
@@ -308,7 +330,8 @@ fn uuids(texts: &StringArray) -> Normalised {
 
 fn platforms(texts: &StringArray) -> Normalised {
     let mut words = vec![""; texts.len()];
-    let marks = Marks::over(texts, |marks, row, text| match platform::read(text) {
+    let mut memo = Memo::new();
+    let marks = Marks::over(texts, |marks, row, text| match memo.read(text, platform::read) {
         Read::Canonical(platform) => words[row] = platform.text(),
         Read::Repaired(platform) => {
             words[row] = platform.text();
