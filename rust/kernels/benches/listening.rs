@@ -9,28 +9,14 @@
 #[path = "../tests/kernels/building.rs"]
 mod building;
 
-use std::{hint::black_box, sync::Arc};
+use std::hint::black_box;
 
-use arrow::{
-    array::{AsArray, StructArray},
-    compute::cast,
-    datatypes::{DataType, Field},
-};
-use building::{Raw, cleanser, listening};
+use arrow::array::AsArray;
+use building::{Raw, cleanser, in_dictionaries, listening};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 /// What Spark's Arrow reader takes at a time.
 const ROWS: usize = 8192;
-
-/// The same rows with one column as words of a dictionary.
-fn in_dictionary(rows: &StructArray, place: usize) -> StructArray {
-    let (fields, mut columns, nulls) = rows.clone().into_parts();
-    let of = DataType::Dictionary(DataType::Int32.into(), DataType::Utf8.into());
-    columns[place] = cast(&columns[place], &of).unwrap();
-    let mut fields: Vec<_> = fields.iter().cloned().collect();
-    fields[place] = Arc::new(Field::new(fields[place].name(), of, true));
-    StructArray::new(fields.into(), columns, nulls)
-}
 
 fn benches(c: &mut Criterion) {
     let contract = cleanser(&listening());
@@ -62,14 +48,8 @@ fn benches(c: &mut Criterion) {
     assert_eq!(valid, ROWS - ROWS.div_ceil(100));
     group.bench_function("faulty_2pct/8192", |b| b.iter(|| contract.run(black_box(&faulty)).unwrap()));
     // Words that come again and again, as words of dictionaries.
-    let mut words = faulty.clone();
-    for (place, field) in faulty.fields().iter().enumerate() {
-        if ["event_type", "context", "reason_start", "reason_end", "platform", "app_version", "conn_country"]
-            .contains(&field.name().as_str())
-        {
-            words = in_dictionary(&words, place);
-        }
-    }
+    let repeated = ["event_type", "context", "reason_start", "reason_end", "platform", "app_version", "conn_country"];
+    let words = in_dictionaries(&faulty, |column| repeated.contains(&column));
     assert_eq!(contract.run(&words).unwrap(), contract.run(&faulty).unwrap());
     group.bench_function("dictionaries_faulty_2pct/8192", |b| b.iter(|| contract.run(black_box(&words)).unwrap()));
     group.bench_function("check_only_faulty_2pct/8192", |b| b.iter(|| contract.check(black_box(&faulty)).unwrap()));

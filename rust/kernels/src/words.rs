@@ -28,6 +28,9 @@ pub(crate) struct Ends {
 }
 
 impl Ends {
+    /// An odd number that spreads well: 2^64 over the golden ratio.
+    pub(crate) const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
+
     const NONE: Self = Self { len: usize::MAX, first: 0, last: 0 };
 
     #[inline]
@@ -55,24 +58,28 @@ impl Ends {
 impl Words {
     pub(crate) fn new<'a>(words: impl IntoIterator<Item = &'a str>) -> Self {
         let words: HashSet<String> = words.into_iter().map(str::to_owned).collect();
-        let few = words.len() <= MAX_PLACED;
+        if words.len() > MAX_PLACED {
+            return Self::Many(words);
+        }
+        let alone = |multiplier: &u64| {
+            let mut taken = 0_u64;
+            words.iter().all(|word| {
+                let place = 1 << Ends::of(word).place(*multiplier, PLACE_BITS);
+                let free = taken & place == 0;
+                taken |= place;
+                free
+            })
+        };
         // Words of equal length and ends have no places of their own; the others nearly always find some.
-        (0..1_000).filter(|_| few).find_map(|attempt| Self::placed(&words, attempt)).unwrap_or(Self::Many(words))
-    }
-
-    /// The words in a table, if each is alone at its place.
-    fn placed(words: &HashSet<String>, attempt: u64) -> Option<Self> {
-        let multiplier = (attempt + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let Some(multiplier) = (1..1_000).map(|n| Ends::MULTIPLIER.wrapping_mul(n) | 1).find(alone) else {
+            return Self::Many(words);
+        };
         let mut places = vec![(Ends::NONE, String::new()); 1 << PLACE_BITS].into_boxed_slice();
         for word in words {
-            let ends = Ends::of(word);
-            let place = &mut places[ends.place(multiplier, PLACE_BITS)];
-            if place.0 != Ends::NONE {
-                return None;
-            }
-            *place = (ends, word.clone());
+            let ends = Ends::of(&word);
+            places[ends.place(multiplier, PLACE_BITS)] = (ends, word);
         }
-        Some(Self::Few { places, multiplier })
+        Self::Few { places, multiplier }
     }
 
     #[inline]

@@ -10,12 +10,12 @@ use arrow::{
         Array, ArrayRef, ArrowPrimitiveType, AsArray, BinaryArray, BooleanArray, PrimitiveArray, StringArray,
         TimestampMicrosecondArray,
     },
-    buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer},
+    buffer::{Buffer, NullBuffer, ScalarBuffer},
     datatypes::{Date32Type, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType},
-    error::ArrowError,
 };
 use hashbrown::HashTable;
 
+use super::offsets;
 use crate::{Result, proto::Type};
 
 /// Not random, so that the same rows always give the same groups in the same order.
@@ -212,12 +212,7 @@ impl Key {
         let array: ArrayRef = match (&mut self.values, self.of) {
             (Values::Bytes { data, ends }, of) => {
                 let (data, ends) = (Buffer::from_vec(std::mem::take(data)), std::mem::take(ends));
-                let mut offsets = Vec::with_capacity(ends.len() + 1);
-                offsets.push(0);
-                for end in ends {
-                    offsets.push(i32::try_from(end).map_err(|_| ArrowError::OffsetOverflowError(end))?);
-                }
-                let offsets = OffsetBuffer::new(offsets.into());
+                let offsets = offsets(ends)?;
                 match of {
                     Type::String => Arc::new(StringArray::try_new(offsets, data, nulls)?),
                     _ => Arc::new(BinaryArray::try_new(offsets, data, nulls)?),

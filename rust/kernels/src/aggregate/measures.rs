@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use arrow::{
     array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, BinaryArray, Int64Array, PrimitiveArray},
-    buffer::{Buffer, NullBuffer, OffsetBuffer},
+    buffer::{Buffer, NullBuffer},
     datatypes::{ArrowNativeType, DataType, Date32Type, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType},
-    error::ArrowError,
 };
-
 use twox_hash::XxHash64;
 
-use super::sketch::{self, HllSketch, PlusPlus};
+use super::{
+    offsets,
+    sketch::{self, HllSketch, PlusPlus},
+};
 use crate::{
     Error, Result,
     proto::{Type, aggregate::Kind},
@@ -244,13 +245,12 @@ impl Measure {
             State::Sketches { sketches, lg_k, heap_bytes } => {
                 sketches.resize_with(groups, HllSketch::new);
                 *heap_bytes = 0;
-                let (mut data, mut offsets) = (Vec::new(), vec![0]);
+                let (mut data, mut ends) = (Vec::new(), Vec::new());
                 for sketch in std::mem::take(sketches) {
                     sketch.write(*lg_k, &mut data);
-                    offsets.push(i32::try_from(data.len()).map_err(|_| ArrowError::OffsetOverflowError(data.len()))?);
+                    ends.push(data.len());
                 }
-                let offsets = OffsetBuffer::new(offsets.into());
-                vec![Arc::new(BinaryArray::try_new(offsets, Buffer::from_vec(data), None)?)]
+                vec![Arc::new(BinaryArray::try_new(offsets(ends)?, Buffer::from_vec(data), None)?)]
             }
             State::PlusPlus { registers, .. } => {
                 registers.resize(groups);
@@ -303,18 +303,13 @@ fn doubles(places: &[u32], argument: Option<&ArrayRef>, add: &mut impl FnMut(usi
 
 /// Hands the bytes of each STRING or BINARY to `add` with its group, in order, without nulls.
 fn bytes(places: &[u32], array: &ArrayRef, mut add: impl FnMut(usize, &[u8])) {
-    let rows = places.iter().map(|&group| group as usize);
-    match array.as_string_opt::<i32>() {
-        Some(texts) => {
-            for (group, text) in rows.zip(texts).filter_map(|(group, text)| Some((group, text?))) {
-                add(group, text.as_bytes());
-            }
-        }
-        None => {
-            let values = array.as_binary::<i32>();
-            rows.zip(values)
-                .filter_map(|(group, value)| Some((group, value?)))
-                .for_each(|(group, value)| add(group, value));
+    let values = match array.as_string_opt::<i32>() {
+        Some(texts) => &BinaryArray::from(texts.clone()),
+        None => array.as_binary(),
+    };
+    for (&group, value) in places.iter().zip(values) {
+        if let Some(value) = value {
+            add(group as usize, value);
         }
     }
 }

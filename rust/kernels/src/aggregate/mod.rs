@@ -9,9 +9,10 @@ mod sketch;
 
 use arrow::{
     array::{Array, ArrayRef, BooleanArray, StructArray},
-    buffer::BooleanBuffer,
+    buffer::{BooleanBuffer, OffsetBuffer},
     compute::FilterBuilder,
     datatypes::{Field, Fields},
+    error::ArrowError,
 };
 use prost::Message;
 
@@ -206,4 +207,14 @@ impl Aggregator {
         let kept = columns.iter().map(|column| filter.filter(column)).collect::<Result<_, _>>()?;
         Ok((kept, filter.count()))
     }
+}
+
+/// Where texts or bytes that stand behind each other begin, of those that end there.
+fn offsets(ends: Vec<usize>) -> Result<OffsetBuffer<i32>> {
+    let mut offsets = Vec::with_capacity(ends.len() + 1);
+    offsets.push(0);
+    for end in ends {
+        offsets.push(i32::try_from(end).map_err(|_| ArrowError::OffsetOverflowError(end))?);
+    }
+    Ok(OffsetBuffer::new(offsets.into()))
 }

@@ -54,24 +54,12 @@ pub(crate) enum Zone {
 }
 
 impl Zone {
-    /// Understands what Spark's session may be set to: offsets (`Z`, `+02:00`, `UTC+2`) and regions (`Europe/Berlin`).
+    /// The zone that Spark's session is set to, which may be any that a text may name.
     pub(crate) fn parse(name: &str) -> Result<Self, String> {
-        let named = ["UTC", "GMT", "UT", "Z"].iter().find_map(|prefix| name.strip_prefix(prefix));
-        let ahead = match named {
-            Some("") => Some(0),
-            _ => offset_us(named.unwrap_or(name)),
-        };
-        if let Some(ahead) = ahead {
-            return Ok(Self::Fixed(ahead));
-        }
-        match name.parse::<Tz>() {
-            Ok(Tz::UTC | Tz::Etc__UTC) => Ok(Self::Fixed(0)),
-            Ok(zone) => Ok(Self::Region(zone)),
-            Err(_) => Err(format!("time zone '{name}' is not known; set spark.sql.session.timeZone=UTC")),
-        }
+        Self::named(name).ok_or_else(|| format!("time zone '{name}' is not known; set spark.sql.session.timeZone=UTC"))
     }
 
-    /// Understands a zone in a text as Spark does, which is as Java's `ZoneId` but for single digits: `Z`, `+2:00`, `UTC-03`, `PST`,
+    /// Understands the name of a zone as Spark does, which is as Java's `ZoneId` but for single digits: `Z`, `+2:00`, `UTC-03`, `PST`,
     /// `Europe/Berlin`. Java's own `SystemV` zones are not known.
     pub(crate) fn named(text: &str) -> Option<Self> {
         let name = text.trim_matches(|c: char| c <= ' ');
@@ -82,7 +70,7 @@ impl Zone {
         let prefixed = ["UTC", "GMT", "UT", ""].iter().find_map(|prefix| name.strip_prefix(prefix))?;
         match prefixed.as_bytes().first() {
             None if !name.is_empty() => Some(Self::Fixed(0)),
-            Some(b'+' | b'-') => java_offset_us(prefixed).map(Self::Fixed),
+            Some(b'+' | b'-') => offset_us(prefixed).map(Self::Fixed),
             // Java leaves it out.
             _ if name == "ROC" => None,
             _ => match name.parse::<Tz>().ok()? {
@@ -137,45 +125,31 @@ impl Zone {
     }
 }
 
-/// How far an offset such as `+02`, `+02:00` or `-0330` is ahead of UTC.
+/// How far an offset is ahead of UTC, of at most 18 hours: `+h`, `+hh`, `+hhmm`, `+hhmmss`, `+h:m`, `+h:mm:ss`.
 fn offset_us(offset: &str) -> Option<i64> {
     let (sign, digits) = match offset.as_bytes().first()? {
         b'+' => (1, &offset[1..]),
         b'-' => (-1, &offset[1..]),
         _ => return None,
     };
-    let parts: Vec<&str> = match (digits.contains(':'), digits.len()) {
-        (false, 4 | 6) if digits.is_ascii() => (0..digits.len()).step_by(2).map(|at| &digits[at..at + 2]).collect(),
+    let parts: Vec<&str> = match digits.len() {
+        4 | 6 if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+            (0..digits.len()).step_by(2).map(|at| &digits[at..at + 2]).collect()
+        }
         _ => digits.split(':').collect(),
     };
-    let number = |part: &&str| match part.len() {
-        1 | 2 if part.bytes().all(|byte| byte.is_ascii_digit()) => part.parse::<i64>().ok(),
-        _ => None,
-    };
-    let numbers = parts.iter().map(number).collect::<Option<Vec<_>>>()?;
-    let seconds = match numbers[..] {
-        [hours] => hours * 3600,
-        [hours, minutes] => hours * 3600 + minutes * 60,
-        [hours, minutes, seconds] => hours * 3600 + minutes * 60 + seconds,
-        _ => return None,
-    };
-    Some(sign * seconds * 1_000_000)
-}
-
-/// The same in the forms that a text may have: `+h`, `+hh`, `+hhmm`, `+hhmmss`, `+h:m`, `+h:mm:ss`, of at most 18 hours.
-fn java_offset_us(offset: &str) -> Option<i64> {
-    let (_, digits) = offset.split_at_checked(1)?;
-    let lengths: Vec<usize> = digits.split(':').map(str::len).collect();
-    if !matches!(lengths[..], [1 | 2 | 4 | 6] | [1 | 2, 1 | 2] | [1 | 2, 2, 2]) {
+    let lengths: Vec<usize> = parts.iter().map(|part| part.len()).collect();
+    if !matches!(lengths[..], [1 | 2] | [1 | 2, 1 | 2] | [1 | 2, 2, 2]) {
         return None;
     }
-    let us = offset_us(offset)?;
-    // Hours, minutes and seconds in two digits each.
-    let sixties = match lengths[..] {
-        [4 | 6] => digits.as_bytes()[2..].chunks(2).all(|part| part[0] < b'6'),
-        _ => digits.split(':').skip(1).all(|part| part.len() == 1 || part.as_bytes()[0] < b'6'),
+    let number = |part: &&str| match part.bytes().all(|byte| byte.is_ascii_digit()) {
+        true => part.parse::<i64>().ok(),
+        false => None,
     };
-    (sixties && us.abs() <= 18 * 3_600_000_000).then_some(us)
+    let numbers = parts.iter().map(number).collect::<Option<Vec<_>>>()?;
+    let seconds = numbers.iter().zip([3600, 60, 1]).map(|(number, unit)| number * unit).sum::<i64>();
+    let known = numbers[1..].iter().all(|&number| number < 60) && seconds <= 18 * 3600;
+    known.then_some(sign * seconds * 1_000_000)
 }
 
 fn known(time: Option<NaiveDateTime>) -> Result<NaiveDateTime, Failure> {

@@ -224,14 +224,13 @@ struct Memo<'a, T> {
 
 impl<'a, T: Copy> Memo<'a, T> {
     const PLACE_BITS: u32 = 9;
-    const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 
     fn new() -> Self {
         Self { places: vec![None; 1 << Self::PLACE_BITS] }
     }
 
     fn read(&mut self, text: &'a str, read: impl Fn(&str) -> Read<T>) -> Read<T> {
-        let place = &mut self.places[Ends::of(text).place(Self::MULTIPLIER, Self::PLACE_BITS)];
+        let place = &mut self.places[Ends::of(text).place(Ends::MULTIPLIER, Self::PLACE_BITS)];
         match place {
             Some((known, value)) if *known == text => *value,
             _ => place.insert((text, read(text))).1,

@@ -10,7 +10,10 @@
 use std::sync::Arc;
 
 use arrow::{
-    array::{ArrayRef, BooleanArray, Int32Array, Int64Array, StringArray, StructArray, TimestampMicrosecondArray},
+    array::{
+        Array, ArrayRef, BooleanArray, Int32Array, Int64Array, StringArray, StructArray, TimestampMicrosecondArray,
+    },
+    compute::cast,
     datatypes::{DataType, Field, Fields},
 };
 use downbeat_kernels::{
@@ -302,4 +305,25 @@ pub(crate) fn mixed(n: u64) -> u64 {
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     x ^ (x >> 31)
+}
+
+/// The same rows with the texts of some columns as words of dictionaries.
+pub(crate) fn in_dictionaries(rows: &StructArray, chosen: impl Fn(&str) -> bool) -> StructArray {
+    let words = DataType::Dictionary(DataType::Int32.into(), DataType::Utf8.into());
+    let columns: Vec<ArrayRef> = rows
+        .columns()
+        .iter()
+        .zip(rows.fields())
+        .map(|(column, field)| match column.data_type() {
+            DataType::Utf8 if chosen(field.name()) => cast(column, &words).unwrap(),
+            _ => Arc::clone(column),
+        })
+        .collect();
+    let fields: Fields = rows
+        .fields()
+        .iter()
+        .zip(&columns)
+        .map(|(field, column)| Field::new(field.name(), column.data_type().clone(), true))
+        .collect();
+    StructArray::new(fields, columns, rows.nulls().cloned())
 }
