@@ -9,7 +9,6 @@ import struct
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,22 +21,11 @@ from pyspark.errors import ArithmeticException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from .conftest import CONTRACT, Log, executed_plan
+from .conftest import CONTRACT, Log, executed_plan, settings
 from .strangers import Server, stranger
 
 SETTING = "spark.downbeat.nativeAggregate"
 ROWS = 40_000
-
-
-@contextmanager
-def setting(spark: SparkSession, name: str, value: str) -> Iterator[None]:
-    """A setting for a while."""
-    before = spark.conf.get(name, None)
-    spark.conf.set(name, value)
-    try:
-        yield
-    finally:
-        spark.conf.unset(name) if before is None else spark.conf.set(name, before)
 
 
 def hostile(chance: random.Random) -> pa.Table:
@@ -115,7 +103,7 @@ def test_batches_give_sparks_own_answers(spark: SparkSession, table: tuple[Serve
             columns = f"{keys}, {aggregates}" if keys else aggregates
             frame = spark.sql(f"SELECT {columns} FROM hostile {where} {group}")
             assert "NativeAggregate" in executed_plan(frame), executed_plan(frame)
-            with setting(spark, SETTING, "false"):
+            with settings(spark, {SETTING: "false"}):
                 own = spark.sql(f"SELECT {columns} FROM hostile {where} {group}")
                 assert "NativeAggregate" not in executed_plan(own)
                 expected = rows(own)
@@ -129,7 +117,7 @@ def test_a_sum_that_overflows_does_what_sparks_does(spark: SparkSession, table: 
     query = "SELECT f, sum(b * 4000000) s FROM hostile WHERE b > 1 GROUP BY f"
     answers = []
     for native in ["true", "false"]:
-        with setting(spark, SETTING, native), setting(spark, "spark.sql.ansi.enabled", ansi):
+        with settings(spark, {SETTING: native}), settings(spark, {"spark.sql.ansi.enabled": ansi}):
             frame = spark.sql(query)
             assert ("NativeAggregate" in executed_plan(frame)) == (native == "true")
             if ansi == "false":
@@ -153,7 +141,7 @@ def test_distinct_values_are_estimated_as_spark_does(
     query = f"SELECT {counts}, approx_count_distinct(m, 0.02) FILTER (WHERE f) FROM hostile {group}"
     frame = spark.sql(query)
     assert "NativeAggregate" in executed_plan(frame)
-    with setting(spark, SETTING, "false"):
+    with settings(spark, {SETTING: "false"}):
         assert rows(frame) == rows(spark.sql(query))
 
 
@@ -176,7 +164,7 @@ def test_sketches_are_sparks_to_the_byte_and_read_by_datasketches(spark: SparkSe
         frame = spark.sql(query)
         assert "NativeAggregate" in executed_plan(frame)
         native = frame.collect()
-        with setting(spark, SETTING, "false"):
+        with settings(spark, {SETTING: "false"}):
             own = spark.sql(query)
             assert "NativeAggregate" not in executed_plan(own)
             assert native == own.collect()
@@ -205,7 +193,7 @@ def test_sketches_of_nothing_and_of_many_tasks_merge(spark: SparkSession, log: L
     ]:
         frame = spark.sql(query)
         assert "NativeAggregate" in executed_plan(frame)
-        with setting(spark, SETTING, "false"):
+        with settings(spark, {SETTING: "false"}):
             assert rows(frame) == rows(spark.sql(query))
 
 
@@ -238,9 +226,9 @@ def test_what_was_analysed_under_other_settings_keeps_them(spark: SparkSession, 
         ("spark.sql.ansi.enabled", "true", "false", "SELECT max(i + 1) FROM hostile WHERE i > 0"),
         ("spark.sql.session.timeZone", "+09:00", "UTC", "SELECT CAST(m AS date), count(*) FROM hostile GROUP BY 1"),
     ]:
-        with setting(spark, name, before):
+        with settings(spark, {name: before}):
             frame = spark.sql(query)
-        with setting(spark, name, after):
+        with settings(spark, {name: after}):
             assert "NativeAggregate" not in executed_plan(frame)
             assert "NativeAggregate" in executed_plan(spark.sql(query))
 
@@ -254,7 +242,7 @@ def test_what_looks_at_single_rows_above_windows_sees_them(spark: SparkSession, 
     ]:
         frame = spark.sql(query)
         found = rows(frame)
-        with setting(spark, SETTING, "false"):
+        with settings(spark, {SETTING: "false"}):
             assert found == rows(spark.sql(query))
         assert found
 
@@ -276,7 +264,7 @@ def test_a_contract_and_its_aggregate_run_without_a_row_between_them(log: Log) -
     plan = executed_plan(frame)
     below = plan[plan.index("NativeAggregate") :]
     assert not {"Filter", "ColumnarToRow", "Project ["} & set(below.split("NativeProject")[0].split()), plan
-    with setting(log.spark, SETTING, "false"):
+    with settings(log.spark, {SETTING: "false"}):
         expected = rows(frame.select("*"))
     assert rows(frame) == expected
     assert len(expected) > 50
@@ -303,7 +291,7 @@ def test_a_stream_with_a_watermark_may_change_in_the_middle_of_a_checkpoint(
 
     def run(native: bool, batches: int | None) -> None:
         """Write some batches, or all that are left."""
-        with setting(spark, SETTING, str(native).lower()):
+        with settings(spark, {SETTING: str(native).lower()}):
             frame = windows(log, length, slide, maxOffsetsPerTrigger="500")
             writer = frame.writeStream.format("parquet").option("path", str(tmp_path / "out")).outputMode("append")
             writer = writer.option("checkpointLocation", str(tmp_path / "checkpoint"))
@@ -329,7 +317,7 @@ def test_a_stream_with_a_watermark_may_change_in_the_middle_of_a_checkpoint(
     found = spark.read.parquet(str(tmp_path / "out"))
     last = found.agg(F.max("window.end")).first()[0]
     for native in ["true", "false"]:
-        with setting(spark, SETTING, native):
+        with settings(spark, {SETTING: native}):
             batch = windows_of_all(log, length, slide)
             assert ("NativeAggregate" in executed_plan(batch)) == (native == "true")
             assert rows(found) == rows(batch.where(F.col("window.end") <= F.lit(last)))
@@ -359,7 +347,7 @@ def test_windows_beside_other_keys(log: Log, keys: str, native: bool) -> None:
     frame = log.spark.sql(query)
     assert ("NativeAggregate" in executed_plan(frame)) == native, executed_plan(frame)
     found = rows(frame)
-    with setting(log.spark, SETTING, "false"):
+    with settings(log.spark, {SETTING: "false"}):
         assert "rand" in keys or found == rows(log.spark.sql(query))
     assert len(found) > 1
 

@@ -11,6 +11,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
+from .conftest import settings
 from .test_cleanse import cleansed
 
 #: What the texts are made of, piece by piece; a piece may be left out, taken twice or spoilt.
@@ -82,11 +83,7 @@ def test_texts_are_cast_to_what_spark_casts_them_to(spark: SparkSession, zone: s
         "rules": [{"name": name, "expect": f"CAST(t AS {of}) <=> {name}"} for name, of in casts.items()],
     }
     rows = texts(random.Random(seed), 30_000)
-    settings = {"spark.sql.session.timeZone": zone, "spark.sql.ansi.enabled": "false"}
-    before = {name: spark.conf.get(name) for name in settings}
-    try:
-        for name, value in settings.items():
-            spark.conf.set(name, value)
+    with settings(spark, {"spark.sql.session.timeZone": zone, "spark.sql.ansi.enabled": "false"}):
         frame = (
             spark.createDataFrame(rows, "t string")
             .selectExpr("t", *(f"CAST(t AS {of}) AS {name}" for name, of in casts.items()))
@@ -98,9 +95,6 @@ def test_texts_are_cast_to_what_spark_casts_them_to(spark: SparkSession, zone: s
         wrong = cleansed(frame, yaml.safe_dump(contract, sort_keys=False)).where("NOT c.valid")
         assert wrong.select("t", "c.violations").limit(5).collect() == []
         frame.unpersist()
-    finally:
-        for name, value in before.items():
-            spark.conf.set(name, value)
 
 
 @pytest.mark.parametrize(("text", "of"), [("1x", "double"), ("2024-02-30", "date"), ("2024-02-29 25:00", "timestamp")])

@@ -13,7 +13,7 @@ import yaml
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from .conftest import BOUNDED, CONTRACT, Log, serve
+from .conftest import BOUNDED, CONTRACT, Log, serve, settings
 from .strangers import stranger
 
 SPEC = yaml.safe_load(Path(CONTRACT).read_text())
@@ -329,10 +329,7 @@ def test_rules_mean_what_they_mean_in_spark_sql(spark: SparkSession, zone: str, 
         "columns": {column.split()[0]: {"from": column.split()[0]} for column in columns.split(", ")},
         "rules": [{"name": f"r{index}", "expect": rule} for index, rule in enumerate(RULES)],
     }
-    before = {name: spark.conf.get(name) for name in ("spark.sql.session.timeZone", "spark.sql.ansi.enabled")}
-    spark.conf.set("spark.sql.session.timeZone", zone)
-    spark.conf.set("spark.sql.ansi.enabled", ansi)
-    try:
+    with settings(spark, {"spark.sql.session.timeZone": zone, "spark.sql.ansi.enabled": ansi}):
         rows = cleansed(spark.createDataFrame(data, columns), yaml.safe_dump(contract))
         verdicts = [
             f"array_contains(c.violations, 'r{i}') <=> coalesce(NOT ({rule}), false) AS r{i}"
@@ -344,9 +341,6 @@ def test_rules_mean_what_they_mean_in_spark_sql(spark: SparkSession, zone: str, 
             .first()
         )
         assert {RULES[i]: found[i] for i in range(len(RULES)) if found[i]} == {}
-    finally:
-        for name, value in before.items():
-            spark.conf.set(name, value)
 
 
 def test_a_default_takes_the_place_of_what_is_missing(spark: SparkSession) -> None:

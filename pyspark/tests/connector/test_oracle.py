@@ -17,7 +17,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from .conftest import executed_plan, operators
+from .conftest import executed_plan, operators, settings
 from .oracle import BASE62, MOST_IN_BASE62, OTHER_COUNTRY_NAMES, SHORT_PLATFORMS, Spec, country_names, with_readings
 from .strangers import stranger
 
@@ -41,26 +41,17 @@ def a_seed() -> int:
 
 
 @contextmanager
-def settings(spark: SparkSession, **values: str) -> Iterator[None]:
+def spark_alone(spark: SparkSession, **values: str) -> Iterator[None]:
     """Settings for a while. Without native aggregates, lest the kernels answer both sides of a comparison."""
-    wanted = {name.replace("_", "."): value for name, value in values.items()} | {
+    alone = {
         "spark.downbeat.nativeAggregate": "false",
         # It takes lower(upper(t)) for lower(t), which is another text where t is a dotless i or a ligature.
         "spark.sql.optimizer.excludedRules": "org.apache.spark.sql.catalyst.optimizer.SimplifyCaseConversionExpressions",
         # A hundred expressions in one method are more than Java's compiler takes; without stages they are methods of their own.
         "spark.sql.codegen.wholeStage": "false",
     }
-    before = {name: spark.conf.get(name, None) for name in wanted}
-    for name, value in wanted.items():
-        spark.conf.set(name, value)
-    try:
+    with settings(spark, {name.replace("_", "."): value for name, value in values.items()} | alone):
         yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                spark.conf.unset(name)
-            else:
-                spark.conf.set(name, value)
 
 
 # -- Hostile texts ----------------------------------------------------------------------------------------------------
@@ -414,7 +405,7 @@ def assert_reads_as_the_oracle(rows: DataFrame, names: list[str]) -> None:
 @pytest.mark.parametrize("quarter", range(4))
 def test_normalisers_make_of_hostile_texts_what_the_contract_says(spark: SparkSession, quarter: int) -> None:
     names = list(FIELDS)[quarter::4]
-    with settings(spark):
+    with spark_alone(spark):
         raw = hostile_texts(spark, a_seed(), names, ROWS)
         rows = raw.withColumn("c", cleansed(F.struct(*raw.columns[1:]), contract(names)))
         assert_reads_as_the_oracle(rows, names)
@@ -435,7 +426,7 @@ def test_normalisers_read_native_slices_and_fields_of_structs_alike(spark: Spark
     """Batches of a Flight server, which the kernels read where they are; nulls of the struct above lie over texts."""
     seed, names = a_seed(), list(FIELDS)
     chance = random.Random(seed)
-    with settings(spark):
+    with spark_alone(spark):
         texts = hostile_texts(spark, seed, names, SERVED_ROWS).toArrow()
     nested = pa.StructArray.from_arrays(
         [column.combine_chunks() for column in texts.columns[1:]],
@@ -443,7 +434,7 @@ def test_normalisers_read_native_slices_and_fields_of_structs_alike(spark: Spark
         mask=pa.array([chance.random() < 0.2 for _ in range(len(texts))]),
     )
     served = {"flat": texts, "nested": pa.table({"id": texts["id"], "nested": nested})}
-    with stranger({name: [odd_slices(table, chance)] for name, table in served.items()}) as server, settings(spark):
+    with stranger({name: [odd_slices(table, chance)] for name, table in served.items()}) as server, spark_alone(spark):
         reader = spark.read.format("flight").options(uri=server.uri)
         flat = reader.load("flat")
         assert_reads_as_the_oracle(flat.withColumn("c", cleansed(F.struct(*flat.columns[1:]), contract(names))), names)
@@ -650,7 +641,7 @@ def test_rules_are_broken_where_spark_finds_them_false(
     for at, rule in enumerate(expected):
         rules |= {f"false_{at}": rule, f"true_{at}": f"NOT ({rule})"}
     answers = {at: f"concat(({rule}), '_{at}')" for at, rule in enumerate(expected)}
-    with settings(spark, spark_sql_session_timeZone=zone, spark_sql_ansi_enabled=ansi):
+    with spark_alone(spark, spark_sql_session_timeZone=zone, spark_sql_ansi_enabled=ansi):
         raw = typed_rows(spark, a_seed(), SIDE)
         rows = raw.withColumn("c", cleansed(F.struct("*"), contract_of_rules(rules)))
         assert operators(executed_plan(rows)).count("NativeProject") == 1
@@ -702,7 +693,7 @@ ERRORS = [
 def test_what_has_no_value_is_an_error_under_ansi_in_both(
     spark: SparkSession, rule: str, by_spark: str, by_kernels: str
 ) -> None:
-    with settings(spark, spark_sql_ansi_enabled="true"):
+    with spark_alone(spark, spark_sql_ansi_enabled="true"):
         # One task, for another would go on for a moment after the first has failed.
         raw = typed_rows(spark, a_seed(), SIDE).coalesce(1)
         call = cleansed(F.struct("*"), contract_of_rules({"r": rule}))
