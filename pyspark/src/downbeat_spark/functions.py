@@ -86,6 +86,14 @@ def number(text: ColumnOrName) -> Column:
     return _normalised("number", text)
 
 
+def decimal(text: ColumnOrName, precision: int, scale: int = 0) -> Column:
+    """A number with a fraction, as decimal of `precision` digits, `scale` of them behind the point.
+
+    It is exact: a number with more digits is null.
+    """
+    return _normalised("decimal", text, F.lit(precision), F.lit(scale))
+
+
 def boolean(text: ColumnOrName) -> Column:
     """A truth value."""
     return _normalised("boolean", text)

@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, Inexact, InvalidOperation, Underflow
 from functools import cache
 from typing import Any
 
@@ -147,14 +148,32 @@ def text(spec: Spec) -> Reading:
     )
 
 
-def register_nfc(spark: SparkSession) -> None:
-    """Unicode NFC, the one thing here that Spark SQL cannot say."""
+def register_python(spark: SparkSession) -> None:
+    """What Spark SQL cannot say: Unicode NFC, and whether a number has more digits than a decimal type."""
 
-    # Inside, so that it is sent to Python's workers itself: they do not find this module.
+    # Inside, so that they are sent to Python's workers themselves: those do not find this module.
     def nfc(texts: pa.Array) -> pa.Array:
         return pa.array([text and unicodedata.normalize("NFC", text) for text in texts.to_pylist()], pa.string())
 
+    def exact(texts: pa.Array, precision: pa.Array, scale: pa.Array) -> pa.Array:
+        known = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+        wide = Context(prec=1_000_000, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[Underflow])
+        of_type = Context(prec=precision[0].as_py(), traps=[Inexact, InvalidOperation])
+        place = Decimal(1).scaleb(-scale[0].as_py())
+
+        def value(text: str | None) -> str | None:
+            if not text or not known.fullmatch(text):
+                return None
+            try:
+                number = wide.create_decimal(text)
+                return f"{Decimal(0) if number == 0 else number.quantize(place, context=of_type):f}"
+            except (Underflow, Inexact, InvalidOperation):
+                return None
+
+        return pa.array([value(text) for text in texts.to_pylist()], pa.string())
+
     spark.udf.register("oracle_nfc", F.arrow_udf(nfc, "string"))
+    spark.udf.register("oracle_exact", F.arrow_udf(exact, "string"))
 
 
 def one_of(spec: Spec) -> Reading:
@@ -302,6 +321,15 @@ def number(_: Spec) -> Reading:
     )
 
 
+def decimal(spec: Spec) -> Reading:
+    precision, scale = spec["precision"], spec.get("scale", 0)
+    written = r"-?(?:0|[1-9]\d*)" + (rf"(?:\.\d{{1,{scale}}})?" if scale else "")
+    return Reading(
+        value=f"CAST(oracle_exact(<bare>, {precision}, {scale}) AS DECIMAL({precision}, {scale}))",
+        canonical=f"{fits('<raw>', written)} AND NOT (<value> = 0 AND startswith(<raw>, '-'))",
+    )
+
+
 def boolean(_: Spec) -> Reading:
     yes, no = fits("<bare>", "(?i:true|t|yes|y|on|1)"), fits("<bare>", "(?i:false|f|no|n|off|0)")
     return Reading(value=f"CASE WHEN {yes} THEN true WHEN {no} THEN false END", canonical="<raw> IN ('true', 'false')")
@@ -327,6 +355,7 @@ READINGS: dict[str, Callable[[Spec], Reading]] = {
     "uri_id": uri_id,
     "integer": integer,
     "number": number,
+    "decimal": decimal,
     "boolean": boolean,
     "hex_id": hex_id,
 }
@@ -334,7 +363,7 @@ READINGS: dict[str, Callable[[Spec], Reading]] = {
 
 def with_readings(rows: DataFrame, columns: Mapping[str, Spec]) -> DataFrame:
     """`rows` with what the oracle makes of the texts `raw_<name>`: `value_`, `missing_`, `malformed_` and `repaired_<name>`."""
-    register_nfc(rows.sparkSession)
+    register_python(rows.sparkSession)
     readings = {name: READINGS[spec["normalise"]](spec) for name, spec in columns.items()}
 
     def sql(name: str, expression: str) -> str:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ def hostile(chance: random.Random) -> pa.Table:
             "i": column([None, 0, -1, 7, 2**31 - 1, -(2**31)], pa.int32()),
             "b": column([None, 0, -5, 2**40, 1_234_567_890_123], pa.int64()),
             "d": column(doubles, pa.float64()),
+            "p": column([None, *map(Decimal, ("0", "-0.5", "1.5", "9" * 20))], pa.decimal128(38, 9)),
             "f": column([None, True, False], pa.bool_()),
             "m": column(moments, pa.timestamp("us", "UTC")),
             "z": column(moments, pa.timestamp("us", "+00:00")),
@@ -78,6 +80,7 @@ AGGREGATES = [
     "sum(d), avg(d), min(d), max(d), min(i), max(i), min(b), max(b), min(m), max(m), min(g), max(g)",
     "count_if(f), count(d) FILTER (WHERE f), sum(b) FILTER (WHERE i > 0 AND t <> 'a'), count(*) FILTER (WHERE isnan(d))",
     "sum(CASE WHEN f THEN i ELSE b END), max(length(t)), sum(if(i = 0, 0, i % 7)), min(coalesce(d, -9.0D))",
+    "count(p), count_if(p > 1.25), sum(b) FILTER (WHERE p * 2 < 1000)",
     "max(z) FILTER (WHERE f), count_if(z > TIMESTAMP'2026-03-29 01:00:00'), max(if(f, m, z)), "
     "count_if(i IN (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11))",
 ]
@@ -87,6 +90,7 @@ GROUPS = [
     "GROUP BY i, f",
     "GROUP BY d",
     "GROUP BY y, g",
+    "GROUP BY p, i",
     "GROUP BY m, b, t",
     "GROUP BY upper(t), i % 2, CAST(m AS date)",
 ]
@@ -203,6 +207,8 @@ def test_sketches_of_nothing_and_of_many_tasks_merge(spark: SparkSession, log: L
         "min(t)",
         "count(DISTINCT t)",
         "sum(CAST(b AS decimal(20, 2)))",
+        "max(p)",
+        "approx_count_distinct(p)",
         "collect_set(i)",
         "first(i)",
         "count(t COLLATE UTF8_LCASE)",

@@ -120,6 +120,10 @@ BROKEN = [
     ),
     ("version: 1\ncolumns:\n  a: {from: ts, values: [x]}", "columns.a.values: it belongs to normalise: one_of"),
     ("version: 1\ncolumns:\n  a: {from: ts, normalise: one_of}", "columns.a: it lacks values"),
+    ("version: 1\ncolumns:\n  a: {from: ts, normalise: decimal}", "columns.a: it lacks precision: 18"),
+    ("version: 1\ncolumns:\n  a: {from: ts, normalise: decimal, precision: 39}", "a number of digits, 1 to 38"),
+    ("version: 1\ncolumns:\n  a: {from: ts, normalise: decimal, precision: 3, scale: 4}", "a number of digits, 0 to 3"),
+    ("version: 1\ncolumns:\n  a: {from: ts, normalise: number, scale: 2}", "scale: it belongs to normalise: decimal"),
     ("version: 1\ncolumns:\n  a: {from: ts, normalise: date, formats: [iso]}", "it belongs to normalise: timestamp"),
     ("version: 1\ncolumns:\n  a: {from: ms_played, normalise: uuid}", "the field 'ms_played' is bigint"),
     ("version: 1\ncolumns:\n  a: {from: ts, required: aa > 1}", "line 3, columns.a.required: [UNRESOLVED_COLUMN"),
@@ -154,11 +158,17 @@ def test_a_contract_with_a_mistake_is_refused_where_it_is(log: Log, contract: st
         ("a RLIKE '(?<=x)y'", "r"),
         ("a LIKE b", "LIKE"),
         ("rand() > 0.5", "rand"),
+        ("-c < 0", "the kernels do not run '(- "),
+        ("c % 2 = 0", "% "),
+        ("c / 2 > 1", "/ "),
+        ("cast(a AS decimal(5, 2)) > 1", "AS DECIMAL(5,2))'"),
+        ("cast(double(a) AS string) = '1'", "AS STRING)'"),
     ],
 )
 def test_a_rule_that_the_kernels_cannot_run_is_refused_when_planned(log: Log, rule: str, said: str) -> None:
     contract = (
-        f'version: 1\ncolumns: {{a: {{from: ts}}, b: {{from: user_id}}}}\nrules:\n- {{name: r, expect: "{rule}"}}\n'
+        "version: 1\ncolumns: {a: {from: ts}, b: {from: user_id}, c: {from: user_id, normalise: decimal, precision: 38}}\n"
+        f'rules:\n- {{name: r, expect: "{rule}"}}\n'
     )
     with pytest.raises(AnalysisException) as refusal:
         log.read().select(F.call_function("downbeat_cleanse", F.struct("*"), F.lit(contract)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 
 import pytest
 import yaml
@@ -27,7 +28,7 @@ CALLS: dict[str, Callable[[str, dict[str, object]], Column]] = {
     "hex_id": lambda text, _: D.hex_id(text),
 }
 
-ALL = [*CALLS, "date", "boolean", "number"]
+ALL = [*CALLS, "date", "boolean", "number", "decimal"]
 
 
 def calls() -> dict[str, Column]:
@@ -60,8 +61,11 @@ def test_dates_truth_values_and_listed_formats_are_read(spark: SparkSession) -> 
         *(D.timestamp(name, formats).cast("string").alias(name) for name in ("t", "n")),
         D.timestamp("d", formats).alias("none"),
         D.number(F.lit("+1.50")).alias("x"),
+        D.decimal(F.lit("+1.50"), 10, 2).alias("exact"),
+        D.decimal(F.lit("7"), 3).alias("whole"),
     ).first()
-    assert row == ("2026-10-01", True, "2026-10-01 12:34:56", "2026-10-01 12:34:56", None, 1.5)
+    assert row[:6] == ("2026-10-01", True, "2026-10-01 12:34:56", "2026-10-01 12:34:56", None, 1.5)
+    assert row[6:] == (Decimal("1.50"), Decimal("7"))
     columns = {
         "d": {"from": "d", "normalise": "date", "min": "DATE '2026-10-02'"},
         "b": {"from": "b", "normalise": "boolean", "required": True},
@@ -99,6 +103,9 @@ def test_sql_calls_them_by_name_and_describes_them(spark: SparkSession) -> None:
         ("downbeat_uuid('a', 'b')", "write downbeat_uuid(text)"),
         ("downbeat_uri_id('a')", "write downbeat_uri_id(text, prefix)"),
         ("downbeat_uri_id('a', uuid())", "is not a constant"),
+        ("downbeat_decimal('1')", "write downbeat_decimal(text, precision, [scale])"),
+        ("downbeat_decimal('1', 39)", "write downbeat_decimal(text, precision, [scale])"),
+        ("downbeat_decimal('1', 5, 6)", "write downbeat_decimal(text, precision, [scale])"),
         ("downbeat_text('a', 0)", "write downbeat_text(text, [max_length])"),
         ("downbeat_one_of('a', array())", "write downbeat_one_of(text, values)"),
         ("downbeat_timestamp('a', array('dd.MM.yy'))", "'yy' is none of yyyy, MM, dd"),

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from decimal import Context, Decimal
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -235,6 +236,16 @@ def a_number(chance: random.Random) -> str:
     return chance.choice(["", "", "", "-", "+", "0", "-0"]) + text
 
 
+def an_amount(chance: random.Random) -> str:
+    digits = some_digits(chance, 1, 2, 5, 8, 12, 18, 28, 38)
+    places = some_digits(chance, 1, 2, 5, 6, 7, 10, 11)
+    text = chance.choice(
+        [digits, f"{digits}.", f".{places}", *[f"{digits}.{places}"] * 4, f"{digits}.{places}0000000000"]
+    )
+    exponent = chance.choice(["", "", "", "e0", "E2", "e-2", "e+6", "e-38", "e40", "e99999999999999999999"])
+    return chance.choice(["", "", "", "-", "-", "+", "0", "-0", "000"]) + text + exponent
+
+
 def a_truth(chance: random.Random) -> str:
     return case_of(chance, chance.choice(words("true false t f yes no y n on off 1 0 01 oui")))
 
@@ -268,6 +279,9 @@ FIELDS = {
     "uri_id": Field({"prefix": PREFIX}, a_uri),
     "integer": Field({}, an_integer),
     "number": Field({}, a_number),
+    "decimal": Field({"precision": 18, "scale": 6}, an_amount),
+    "widest": Field({"normalise": "decimal", "precision": 38, "scale": 10}, an_amount),
+    "whole": Field({"normalise": "decimal", "precision": 5}, an_amount),
     "boolean": Field({}, a_truth),
     "hex_id": Field({}, a_hex_id),
 }
@@ -451,6 +465,8 @@ TYPES = {
     "int": ("i", "j"),
     "bigint": ("a", "b"),
     "double": ("x", "y"),
+    "decimal": ("p", "q"),
+    "wide": ("v", "w"),
     "string": ("t", "u"),
     "binary": ("k", "l"),
     "date": ("d", "e", "near_d", "near_e"),
@@ -481,6 +497,15 @@ SAFE = COMPARISONS + listed(r"""
     x + y > 1.0D; x - y = 0.0D; x * y < 0.0D; -x < y; +x > -y; abs(x) > y; x * 2.0D >= i; x - x = 0.0D
     x / nullif(y, 0.0D) > 1.0D; x % nullif(y, 0.0D) > 0.0D; i / nullif(j, 0) > 0.5D; i % nullif(j, 0) = 0
     a % nullif(b, 0) < 0; a % nullif(i, 0) = 1; i % 7 - j % 7 = 0; abs(i % 100) > 50; a % 10 * 3 - b % 10 > 5
+
+    p = i; p < a; p > x; p <=> a; p >= v; v = i; v < a; w > x; p IN (0, 1.5, q); p NOT IN (1, NULL); v IN (w, p, 0)
+    p BETWEEN -1 AND q; p > 1e7; v <= 0.000000000000000001; p IS NULL OR v IS NULL; coalesce(p, q, 0) = q; if(f, p, q) > v
+    CASE WHEN f THEN p WHEN g THEN v ELSE 0 END > 1.0; least(p, q) = p; greatest(p, v, 0) = v; nullif(p, 0) > 0
+    -p = q; +p > -q; abs(p) > v; p + q > 1; p - q = 0; p * q < 0; p * 1.25 > q; p + i > q; p * p >= p; 2 * p - q = p
+    p * 0.5D > 1; cast(p AS double) = x; cast(v AS double) < y; cast(p AS bigint) = a; cast(p AS int) > i
+    cast(p AS decimal(20, 8)) = q; cast(p AS decimal(12, 1)) = p; cast(i AS decimal(10, 0)) = j; cast(a AS decimal(22, 2)) = b
+    cast(p AS string) = '1.5000'; cast(d AS string) < t; cast(d AS string) = '1970-01-01'; cast(d AS string) > cast(e AS string)
+    cast(near_m AS string) < u; cast(near_m AS string) > cast(near_n AS string); length(cast(near_m AS string)) > 19
 
     length(t) > 3; length(upper(t)) = length(t); length(lower(t)) = length(t); length(trim(t)) < length(t)
     lower(t) = u; upper(t) = u; lower(upper(t)) = lower(t); upper(t) = upper(u); lower(t) = lower(u)
@@ -513,15 +538,24 @@ FAILING = listed(r"""
     a + b > a; a - b = b - a; a * 3 > b; a * b < 0; -a < b; abs(a) >= 0; a % b = 1; a + i > b; x / y > 1.0D; x % y = 0.0D
     cast(a AS int) = i; cast(b AS int) > 0; cast(x AS int) = i; cast(x AS bigint) = a; cast(y AS bigint) < b
     cast(t AS int) = 12; cast(t AS int) IS NULL; cast(t AS bigint) = 2147483648; cast(u AS bigint) > 0; cast(t AS boolean)
+    v + w > 0; v - w > p; v * w = p; v * v > 1; p * v < w; p * p * p > 1; v * 0.3 < p; cast(v AS int) = i
+    cast(v AS bigint) = a; cast(v AS decimal(10, 2)) = p; cast(p AS decimal(6, 2)) = q; cast(a AS decimal(10, 0)) = b
+    cast(i AS decimal(5, 2)) > p; cast(v AS string) < cast(w AS string); cast(v AS string) RLIKE 'E'
     cast(i + j AS bigint) = a; date_add(d, i) > e; date_sub(d, j) < e; datediff(date_add(d, i), e) > 0
 """)
 ANY_YEAR = listed(r"""
     m + INTERVAL 1 DAY > n; m - INTERVAL '400 01:00:00' DAY TO SECOND < n; m - n > INTERVAL 1 DAY; d + INTERVAL 1 HOUR > m
     cast(m AS date) = d; cast(d AS timestamp) < m; datediff(m, n) > 0; d < m
+    cast(m AS string) < t; cast(m AS string) > cast(n AS string)
 """)
 #: What is never broken by its nature, or never kept; in UTC, what differs only where clocks change.
 ONE_SIDED = {
-    *("i IN (0, 1, NULL)", "t NOT IN ('a', NULL)", "near_m + INTERVAL 1 DAY - INTERVAL 1 DAY = near_m"),
+    *(
+        "i IN (0, 1, NULL)",
+        "t NOT IN ('a', NULL)",
+        "p NOT IN (1, NULL)",
+        "near_m + INTERVAL 1 DAY - INTERVAL 1 DAY = near_m",
+    ),
     "near_m + INTERVAL 23 HOURS + INTERVAL 1 HOUR = near_m + INTERVAL 1 DAY",
 }
 
@@ -539,6 +573,8 @@ SPECIAL = """
     -1.7976931348623157e308 2147483648 -2147483648.5 9007199254740994 9223372036854775808 -9223372036854775808 1e19
 """
 DOUBLES = [float(text) for text in words(SPECIAL)]
+#: Decimals of any width are moved by powers of ten without being rounded.
+EXACT = Context(prec=50)
 
 
 def a_row(chance: random.Random, at: int, last: bool) -> dict[str, object]:
@@ -548,6 +584,12 @@ def a_row(chance: random.Random, at: int, last: bool) -> dict[str, object]:
         edges = [0, 1, -1, 2, 3, 7, 2**31 - 1, -(2**31), 2 ** (bits - 1) - 1, -(2 ** (bits - 1)), 2 ** (bits - 2)]
         small, wide = chance.randrange(-5, 6), chance.randrange(-(2 ** (bits - 1)), 2 ** (bits - 1))
         return chance.choice([small, small, chance.choice(edges), wide])
+
+    def decimal(precision: int, scale: int) -> Decimal:
+        digits = chance.choice([1, scale, scale + 1, precision // 2, precision - 1, precision, precision])
+        edges = [0, 1, 5, 10**scale, 15 * 10 ** (scale - 1), 10**precision - 1, 2**31 * 10**scale % 10**precision]
+        unscaled = chance.choice([chance.choice(edges), chance.randrange(10**digits), chance.randrange(9) * 10**scale])
+        return Decimal(chance.choice([1, -1]) * unscaled).scaleb(-scale, EXACT)
 
     def text() -> str:
         word = chance.choice(WORDS) if chance.random() < 0.7 else a_phrase(chance)
@@ -578,6 +620,8 @@ def a_row(chance: random.Random, at: int, last: bool) -> dict[str, object]:
         "x": lambda: (
             chance.choice(DOUBLES) if chance.random() < 0.8 else chance.gauss(0, 10.0 ** chance.randrange(-5, 20))
         ),
+        "p": lambda: decimal(12, 4),
+        "v": lambda: decimal(38, 18),
         "t": text,
         "k": lambda: chance.choice([b"", b"\0", b"\0\xff", b"\xff", b"\x7f\x80", chance.randbytes(3)]),
         "d": lambda: wide() // day,
@@ -592,6 +636,8 @@ def a_row(chance: random.Random, at: int, last: bool) -> dict[str, object]:
             "i": lambda: small,
             "a": lambda: small,
             "x": lambda: float(small),
+            "p": lambda: Decimal(small),
+            "v": lambda: Decimal(small),
             "t": lambda: WORDS[at // 4 % len(WORDS)],
         }
     names = {pair[one]: pair[one + last] for pair in TYPES.values() for one in range(0, len(pair), 2)}
@@ -606,6 +652,8 @@ def typed_rows(spark: SparkSession, seed: int, side: int) -> DataFrame:
         "int": pa.int32(),
         "bigint": pa.int64(),
         "double": pa.float64(),
+        "decimal": pa.decimal128(12, 4),
+        "wide": pa.decimal128(38, 18),
         "string": pa.string(),
     }
     arrow |= {"binary": pa.binary(), "date": pa.date32(), "timestamp": pa.timestamp("us", "UTC")}
@@ -680,6 +728,9 @@ ERRORS = [
     ("i * 2 > 0", "ARITHMETIC_OVERFLOW", "DOWNBEAT_OVERFLOW"),
     ("-a < 0", "ARITHMETIC_OVERFLOW", "DOWNBEAT_OVERFLOW"),
     ("abs(i) > 0", "ARITHMETIC_OVERFLOW", "DOWNBEAT_OVERFLOW"),
+    ("v * v > 0", "NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION", "DOWNBEAT_OVERFLOW"),
+    ("cast(v AS decimal(10, 2)) > 0", "NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION", "DOWNBEAT_OVERFLOW"),
+    ("cast(v AS bigint) > 0", "CAST_OVERFLOW", "DOWNBEAT_OVERFLOW"),
     ("cast(a AS int) = 1", "CAST_OVERFLOW", "DOWNBEAT_OVERFLOW"),
     ("cast(x AS bigint) = 1", "CAST_OVERFLOW", "DOWNBEAT_OVERFLOW"),
     ("1.0D / x > 0", "DIVIDE_BY_ZERO", "DOWNBEAT_DIVIDE_BY_ZERO"),

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::{
     array::{
-        ArrayRef, BinaryArray, BooleanArray, Date32Array, Float64Array, Int32Array, Int64Array, StringArray,
-        StructArray, TimestampMicrosecondArray,
+        ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int32Array, Int64Array,
+        StringArray, StructArray, TimestampMicrosecondArray,
     },
     buffer::{BooleanBuffer, Buffer, MutableBuffer, NullBuffer, OffsetBuffer, ScalarBuffer},
     datatypes::{ArrowNativeType, Field, Fields},
@@ -25,7 +25,7 @@ pub(crate) struct Region(Mutex<MutableBuffer>);
 /// Every region the JVM has neither imported nor given up.
 pub(crate) static REGIONS: Handles<Region> = Handles::new("region");
 
-/// Numbers that describe a column: its `contract.proto` type, then where its parts begin in the region, in bytes.
+/// Numbers that describe a column: its `contract.proto` type, then where its parts begin in the region, in bytes, or its digits.
 pub(crate) const LAYOUT: usize = 5;
 
 impl Region {
@@ -40,7 +40,8 @@ impl Region {
     }
 
     /// Makes the region a batch: for each column [`LAYOUT`] numbers, its type, and the bytes at which its validity
-    /// (negative: no nulls), its values or offsets, and its data begin, and how long the data is (text and binary only).
+    /// (negative: no nulls), its values or offsets, and its data begin, and how long the data is (text and binary only; of
+    /// decimals instead the precision and the scale).
     ///
     /// # Panics
     /// When the layout points out of the region: that is a fault of ours, not of any data.
@@ -76,6 +77,11 @@ fn column(memory: &Buffer, rows: usize, part: &[i64]) -> Result<ArrayRef> {
         Some(Type::String) => text(offsets(memory, values, rows), bytes(memory, data, data_bytes), nulls)?,
         Some(Type::Binary) => {
             Arc::new(BinaryArray::try_new(offsets(memory, values, rows), bytes(memory, data, data_bytes), nulls)?)
+        }
+        Some(Type::Decimal) => {
+            let decimals = Decimal128Array::try_new(numbers(memory, values, rows), nulls)?;
+            // What is no precision is far from one afterwards, too.
+            Arc::new(decimals.with_precision_and_scale(data as u8, data_bytes as i8)?)
         }
         Some(Type::Unspecified | Type::Interval) | None => {
             return Err(Error::Call(format!("{type_number} is not the type of a column")));

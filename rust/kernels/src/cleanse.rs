@@ -18,8 +18,8 @@ use crate::{
     expr::{Evaluation, NodeId, Program, is_false, is_true},
     mask::Mask,
     normalise::{Normalised, Normaliser, is_blank},
-    proto::{self, Severity, Type, check::Test},
-    types,
+    proto::{self, Severity, check::Test},
+    types::{self, Type},
 };
 
 /// A resolved contract, ready to run.
@@ -86,7 +86,7 @@ impl Cleanser {
         let input = contract
             .input
             .into_iter()
-            .map(|field| match types::declared(field.r#type) {
+            .map(|field| match types::declared(field.r#type.as_ref()) {
                 Ok(of) => Ok((field.name, of)),
                 Err(reason) => Err(refused("input field", &field.name, reason)),
             })
@@ -274,7 +274,7 @@ fn refused(kind: &str, name: &str, reason: String) -> Error {
 }
 
 fn compile_column(spec: &proto::Column, input: &[(String, Type)]) -> Result<(Column, Type), String> {
-    let of = types::declared(spec.r#type)?;
+    let of = types::declared(spec.r#type.as_ref())?;
     let index = spec.input as usize;
     let (from, raw) =
         input.get(index).ok_or_else(|| format!("it reads input field {index}, the input has {}", input.len()))?;
@@ -286,11 +286,11 @@ fn compile_column(spec: &proto::Column, input: &[(String, Type)]) -> Result<(Col
         })?),
     };
     if normaliser.is_some() && *raw != Type::String {
-        return Err(format!("a normaliser reads STRING, field '{from}' is {}", raw.as_str_name()));
+        return Err(format!("a normaliser reads STRING, field '{from}' is {raw}"));
     }
     let made = normaliser.as_ref().map_or(*raw, Normaliser::spark_type);
     if made != of {
-        return Err(format!("it is declared as {}, field '{from}' gives {}", of.as_str_name(), made.as_str_name()));
+        return Err(format!("it is declared as {of}, field '{from}' gives {made}"));
     }
     if of == Type::Interval {
         return Err("INTERVAL is for expressions only".to_owned());
@@ -300,7 +300,7 @@ fn compile_column(spec: &proto::Column, input: &[(String, Type)]) -> Result<(Col
         Some(literal) => {
             let (found, value) = types::literal(literal)?;
             if found != of || value.is_null(0) {
-                return Err(format!("its default must be a value of type {}", of.as_str_name()));
+                return Err(format!("its default must be a value of type {of}"));
             }
             Some(Scalar::new(value))
         }

@@ -43,7 +43,7 @@ pub enum Error {
         /// The operation, e.g. `ADD`.
         operation: &'static str,
         /// The type whose range was left, e.g. `BIGINT`.
-        of: &'static str,
+        of: String,
     },
     /// A number was divided by zero; Spark raises the same under ANSI.
     #[error("{item}: {operation} by zero; guard the rule with `when`, or write nullif(…, 0)")]
@@ -61,7 +61,7 @@ pub enum Error {
         /// The text.
         text: String,
         /// The type, e.g. `BIGINT`.
-        of: &'static str,
+        of: String,
     },
     /// A point in time for which the time zone's rules are not known here.
     #[error(

@@ -11,6 +11,13 @@
 
 include!(concat!(env!("OUT_DIR"), "/downbeat.contract.v1.rs"));
 
+/// The type of this name, of which there is but one: not of a decimal.
+impl From<Type> for Option<DataType> {
+    fn from(of: Type) -> Self {
+        Some(DataType { r#type: of.into(), precision: 0, scale: 0 })
+    }
+}
+
 pub mod aggregate {
     include!(concat!(env!("OUT_DIR"), "/downbeat.aggregate.v1.rs"));
 }

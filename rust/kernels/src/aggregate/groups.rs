@@ -7,16 +7,19 @@ use std::sync::Arc;
 use ahash::RandomState;
 use arrow::{
     array::{
-        Array, ArrayRef, ArrowPrimitiveType, AsArray, BinaryArray, BooleanArray, PrimitiveArray, StringArray,
-        TimestampMicrosecondArray,
+        Array, ArrayRef, ArrowPrimitiveType, AsArray, BinaryArray, BooleanArray, Decimal128Array, PrimitiveArray,
+        StringArray, TimestampMicrosecondArray,
     },
     buffer::{Buffer, NullBuffer, ScalarBuffer},
-    datatypes::{Date32Type, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType},
+    datatypes::{Date32Type, Decimal128Type, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType},
 };
 use hashbrown::HashTable;
 
 use super::offsets;
-use crate::{Result, proto::Type};
+use crate::{
+    Result,
+    types::{self, Type},
+};
 
 /// Not random, so that the same rows always give the same groups in the same order.
 const HASHING: RandomState = RandomState::with_seeds(0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344);
@@ -52,13 +55,18 @@ pub(super) struct Key {
 enum Values {
     /// Anything of up to 64 bits, equal if the bits are.
     Fixed(Vec<u64>),
+    Decimals(Vec<i128>),
     /// Bytes behind each other, and where each value ends.
-    Bytes { data: Vec<u8>, ends: Vec<usize> },
+    Bytes {
+        data: Vec<u8>,
+        ends: Vec<usize>,
+    },
 }
 
 /// A batch's column of keys.
 enum Column<'a> {
     Fixed { values: Vec<u64>, valid: Option<&'a NullBuffer> },
+    Decimals { values: &'a [i128], valid: Option<&'a NullBuffer> },
     Bytes { data: &'a [u8], offsets: &'a [i32], valid: Option<&'a NullBuffer> },
 }
 
@@ -122,11 +130,12 @@ impl Key {
     pub(super) fn new(of: Type, bucket_us: u64) -> Result<Self, String> {
         let values = match of {
             Type::String | Type::Binary => Values::Bytes { data: Vec::new(), ends: Vec::new() },
-            Type::Unspecified | Type::Interval => return Err(format!("{} is no type of a key", of.as_str_name())),
+            Type::Decimal { .. } => Values::Decimals(Vec::new()),
+            Type::Interval => return Err(format!("{of} is no type of a key")),
             _ => Values::Fixed(Vec::new()),
         };
         if bucket_us > 0 && of != Type::Timestamp {
-            return Err(format!("only TIMESTAMPs have buckets, not {}", of.as_str_name()));
+            return Err(format!("only TIMESTAMPs have buckets, not {of}"));
         }
         Ok(Self { of, bucket_us, values, nulls: Vec::new() })
     }
@@ -145,6 +154,9 @@ impl Key {
             Type::Binary => {
                 let bytes = array.as_binary::<i32>();
                 return Column::Bytes { data: bytes.value_data(), offsets: bytes.value_offsets(), valid };
+            }
+            Type::Decimal { .. } => {
+                return Column::Decimals { values: array.as_primitive::<Decimal128Type>().values(), valid };
             }
             Type::Boolean => array.as_boolean().values().iter().map(u64::from).collect(),
             Type::Int => bits::<Int32Type>(array, |value| value as u64),
@@ -174,6 +186,7 @@ impl Key {
         }
         match (&self.values, column) {
             (Values::Fixed(kept), Column::Fixed { values, .. }) => kept[group] == values[row],
+            (Values::Decimals(kept), Column::Decimals { values, .. }) => kept[group] == values[row],
             (Values::Bytes { data, ends }, column @ Column::Bytes { .. }) => {
                 let begin = if group == 0 { 0 } else { ends[group - 1] };
                 data[begin..ends[group]] == *column.bytes(row)
@@ -187,13 +200,15 @@ impl Key {
         self.nulls.push(null);
         match (&mut self.values, column) {
             (Values::Fixed(kept), Column::Fixed { values, .. }) => kept.push(if null { 0 } else { values[row] }),
+            (Values::Decimals(kept), Column::Decimals { values, .. }) => kept.push(if null { 0 } else { values[row] }),
             (Values::Bytes { data, ends }, column) => {
                 if !null {
                     data.extend_from_slice(column.bytes(row));
                 }
                 ends.push(data.len());
             }
-            (Values::Fixed(_), Column::Bytes { .. }) => {}
+            // A key and its column are of one type.
+            (Values::Fixed(_) | Values::Decimals(_), _) => {}
         }
     }
 
@@ -218,6 +233,9 @@ impl Key {
                     _ => Arc::new(BinaryArray::try_new(offsets, data, nulls)?),
                 }
             }
+            (Values::Decimals(values), of) => {
+                types::named(Arc::new(Decimal128Array::new(std::mem::take(values).into(), nulls)), of)
+            }
             (Values::Fixed(bits), of) => {
                 let bits = std::mem::take(bits);
                 match of {
@@ -239,6 +257,7 @@ impl Key {
     fn memory_bytes(&self) -> usize {
         let values = match &self.values {
             Values::Fixed(values) => values.capacity() * size_of::<u64>(),
+            Values::Decimals(values) => values.capacity() * size_of::<i128>(),
             Values::Bytes { data, ends } => data.capacity() + ends.capacity() * size_of::<usize>(),
         };
         values + self.nulls.capacity()
@@ -248,7 +267,7 @@ impl Key {
 impl Column<'_> {
     #[inline]
     fn is_null(&self, row: usize) -> bool {
-        let (Self::Fixed { valid, .. } | Self::Bytes { valid, .. }) = self;
+        let (Self::Fixed { valid, .. } | Self::Decimals { valid, .. } | Self::Bytes { valid, .. }) = self;
         valid.is_some_and(|valid| valid.is_null(row))
     }
 
@@ -257,7 +276,7 @@ impl Column<'_> {
     fn bytes(&self, row: usize) -> &[u8] {
         match self {
             Self::Bytes { data, offsets, .. } => &data[offsets[row] as usize..offsets[row + 1] as usize],
-            Self::Fixed { .. } => &[],
+            Self::Fixed { .. } | Self::Decimals { .. } => &[],
         }
     }
 
@@ -270,6 +289,11 @@ impl Column<'_> {
                     *hash = mixed(*hash, HASHING.hash_one(*value));
                 }
             }
+            Self::Decimals { values, .. } => {
+                for (hash, value) in hashes.iter_mut().zip(*values) {
+                    *hash = mixed(*hash, HASHING.hash_one(*value));
+                }
+            }
             Self::Bytes { .. } => {
                 for (row, hash) in hashes.iter_mut().enumerate() {
                     *hash = mixed(*hash, HASHING.hash_one(self.bytes(row)));
@@ -277,11 +301,12 @@ impl Column<'_> {
             }
         }
         // Whatever stands where a null is, nulls are equal.
-        let (Self::Fixed { valid, .. } | Self::Bytes { valid, .. }) = self;
+        let (Self::Fixed { valid, .. } | Self::Decimals { valid, .. } | Self::Bytes { valid, .. }) = self;
         if let Some(valid) = valid {
             for (row, hash) in hashes.iter_mut().enumerate().filter(|(row, _)| valid.is_null(*row)) {
                 let hidden = match self {
                     Self::Fixed { values, .. } => HASHING.hash_one(values[row]),
+                    Self::Decimals { values, .. } => HASHING.hash_one(values[row]),
                     Self::Bytes { .. } => HASHING.hash_one(self.bytes(row)),
                 };
                 *hash ^= hidden ^ NULL_HASH;

@@ -15,8 +15,8 @@ use super::{
 };
 use crate::{
     Error, Result,
-    proto::{Type, aggregate::Kind},
-    types,
+    proto::aggregate::Kind,
+    types::{self, Type},
 };
 
 /// One measure, with a place for each group.
@@ -97,12 +97,13 @@ impl Measure {
                 (State::Sketches { sketches: Vec::new(), lg_k: precision, heap_bytes: 0 }, Type::Binary)
             }
             (Kind::ApproxCountDistinct, Some(argument))
-                if argument != Type::Interval && PlusPlus::PRECISION.contains(&precision) =>
+                if !matches!(argument, Type::Interval | Type::Decimal { .. })
+                    && PlusPlus::PRECISION.contains(&precision) =>
             {
                 (State::PlusPlus { registers: PlusPlus::new(precision), argument }, Type::Bigint)
             }
             (kind, of) => {
-                let of = of.map_or("nothing", |of| of.as_str_name());
+                let of = of.map_or("nothing".to_owned(), |of| of.to_string());
                 return Err(format!("{} of {of} is not run", kind.as_str_name()));
             }
         };
@@ -144,7 +145,11 @@ impl Measure {
                 };
                 integers(places, argument, &mut add);
                 if left && ansi {
-                    return Err(Error::Overflow { item: "an aggregate".to_owned(), operation: "SUM", of: "BIGINT" });
+                    return Err(Error::Overflow {
+                        item: "an aggregate".to_owned(),
+                        operation: "SUM",
+                        of: "BIGINT".to_owned(),
+                    });
                 }
             }
             State::SumOfDoubles(sums) => {

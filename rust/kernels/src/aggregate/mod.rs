@@ -20,10 +20,10 @@ use crate::{
     Error, Result,
     expr::{Evaluation, NodeId, Program, is_true},
     proto::{
-        Expr, Type,
+        Expr,
         aggregate::{Aggregate, Kind},
     },
-    types,
+    types::{self, Type},
 };
 use groups::{Groups, Key};
 use measures::Measure;
@@ -87,7 +87,7 @@ impl Aggregator {
         let input: Vec<(String, Type)> = spec
             .input
             .into_iter()
-            .map(|field| match types::declared(field.r#type) {
+            .map(|field| match types::declared(field.r#type.as_ref()) {
                 Ok(of) => Ok((field.name, of)),
                 Err(reason) => Err(refused("an input of the aggregate", reason)),
             })

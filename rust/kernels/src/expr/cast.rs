@@ -1,6 +1,6 @@
 //! Casts of single values, as Spark's `Cast` has them.
 
-use super::Failure;
+use super::{Failure, decimal};
 
 /// A value, or the one that takes its place outside of ANSI mode, where it is not null.
 type Cast<T> = Result<T, (T, Failure)>;
@@ -15,6 +15,21 @@ pub(super) fn double_to_int(value: f64) -> Cast<i32> {
 
 pub(super) fn double_to_bigint(value: f64) -> Cast<i64> {
     within(value, i64::MIN as f64, i64::MAX as f64, value as i64)
+}
+
+/// Under ANSI Spark makes decimals of more digits than a BIGINT holds doubles on their way.
+pub(super) fn decimal_to_int(value: i128, precision: u8, scale: u8, ansi: bool) -> Cast<i32> {
+    const BIGINT_DIGITS: u8 = 18;
+    if ansi && precision > BIGINT_DIGITS {
+        return double_to_int(decimal::to_double(value, scale));
+    }
+    let cut = decimal::whole(value, scale);
+    i32::try_from(cut).map_err(|_| (cut as i32, Failure::Overflow))
+}
+
+pub(super) fn decimal_to_bigint(value: i128, scale: u8) -> Cast<i64> {
+    let cut = decimal::whole(value, scale);
+    i64::try_from(cut).map_err(|_| (cut as i64, Failure::Overflow))
 }
 
 /// What is cut off behind the point does not count; NaN is in no range.

@@ -10,8 +10,8 @@ use super::{
     zone::Zone,
 };
 use crate::{
-    proto::{Call, Expr, Function, Type, expr},
-    types,
+    proto::{Call, Expr, Function, expr},
+    types::{self, Type},
     words::Words,
 };
 
@@ -102,6 +102,17 @@ pub(super) enum Arithmetic {
     Multiply,
 }
 
+impl Arithmetic {
+    /// In messages.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Add => "ADD",
+            Self::Subtract => "SUBTRACT",
+            Self::Multiply => "MULTIPLY",
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sides {
     Both,
@@ -148,7 +159,7 @@ impl Compiler<'_> {
             self.program.nodes[node].uses += 1;
             return Ok(node);
         }
-        let declared = types::declared(expr.r#type)?;
+        let declared = types::declared(expr.r#type.as_ref())?;
         let (op, of, arguments) = match &expr.node {
             None => return Err("an expression is empty, or newer than this library".to_owned()),
             Some(expr::Node::Column(index)) => {
@@ -166,17 +177,17 @@ impl Compiler<'_> {
             Some(expr::Node::Call(call)) => self.call(call, declared)?,
         };
         if of != declared {
-            return Err(format!(
-                "an expression of type {} is declared as {}",
-                of.as_str_name(),
-                declared.as_str_name()
-            ));
+            return Err(format!("an expression of type {of} is declared as {declared}"));
         }
         let fails = match op {
             // Doubles have infinities instead.
             Op::Arithmetic(_) | Op::Negate | Op::Abs => self.program.ansi && of != Type::Double,
             Op::Divide | Op::Remainder => self.program.ansi,
-            Op::Cast => self.program.ansi || matches!(of, Type::Date | Type::Timestamp),
+            Op::Cast => {
+                let from = self.program.nodes[arguments[0]].of;
+                (self.program.ansi && !fits(from, of))
+                    || matches!((from, of), (_, Type::Date | Type::Timestamp) | (Type::Timestamp, Type::String))
+            }
             Op::TimestampAdd | Op::DatesBetween | Op::TimestampsBetween => true,
             _ => false,
         };
@@ -188,7 +199,7 @@ impl Compiler<'_> {
     }
 
     fn call(&mut self, call: &Call, declared: Type) -> Result<(Op, Type, Vec<NodeId>), String> {
-        use Type::{Bigint, Boolean, Date, Double, Int, Interval, String as Text, Timestamp};
+        use Type::{Bigint, Boolean, Date, Decimal, Double, Int, Interval, String as Text, Timestamp};
 
         let function = Function::try_from(call.function).unwrap_or(Function::Unspecified);
         let name = function.as_str_name();
@@ -209,9 +220,18 @@ impl Compiler<'_> {
             alike(&arguments)?;
             Ok::<_, String>((Op::Compare(comparison), Boolean))
         };
-        // Checks the number of arguments and that they are numbers of one type, which is the result's.
+        let decimals =
+            || arguments.iter().all(|&argument| matches!(self.program.nodes[argument].of, Type::Decimal { .. }));
+        // Checks the number of arguments and that they are numbers of one type, which is the result's. Decimals may differ in their
+        // digits, and so may the result of an operation on two.
         let numeric = |op, expected| {
             counted(count == expected)?;
+            if decimals() && matches!(op, Op::Arithmetic(_)) && matches!(declared, Decimal { .. }) {
+                return Ok((op, declared));
+            }
+            if decimals() && matches!(op, Op::Negate | Op::Abs) {
+                return Ok((op, self.program.nodes[arguments[0]].of));
+            }
             self.expect(arguments[0], &[Int, Bigint, Double], name)?;
             Ok::<_, String>((op, alike(&arguments)?))
         };
@@ -327,12 +347,11 @@ impl Compiler<'_> {
                 let from = self.program.nodes[arguments[0]].of;
                 match (from, declared) {
                     (Boolean | Int | Bigint | Double, Boolean | Int | Bigint | Double)
-                    | (Boolean | Int | Bigint, Text)
+                    | (Boolean | Int | Bigint | Date | Decimal { .. }, Text)
                     | (Text, Boolean | Int | Bigint | Double | Date) => {}
-                    (Date | Text, Timestamp) | (Timestamp, Date) => self.need_zone()?,
-                    (from, to) => {
-                        return Err(format!("CAST from {} to {} is not run", from.as_str_name(), to.as_str_name()));
-                    }
+                    (Int | Bigint | Decimal { .. }, Decimal { .. }) | (Decimal { .. }, Int | Bigint | Double) => {}
+                    (Date | Text, Timestamp) | (Timestamp, Date | Text) => self.need_zone()?,
+                    (from, to) => return Err(format!("CAST from {from} to {to} is not run")),
                 }
                 (Op::Cast, declared)
             }
@@ -366,7 +385,18 @@ impl Compiler<'_> {
         if expected.contains(&found) {
             return Ok(());
         }
-        let expected: Vec<_> = expected.iter().map(Type::as_str_name).collect();
-        Err(format!("{of} expects {}, found {}", expected.join(" or "), found.as_str_name()))
+        let expected: Vec<_> = expected.iter().map(Type::to_string).collect();
+        Err(format!("{of} expects {}, found {found}", expected.join(" or ")))
     }
+}
+
+/// Whether every value of a number's type is one of a decimal type, too, with no rounding.
+fn fits(from: Type, to: Type) -> bool {
+    let (whole, places) = match from {
+        Type::Int => (10, 0),
+        Type::Bigint => (19, 0),
+        Type::Decimal { precision, scale } => (precision - scale, scale),
+        _ => return false,
+    };
+    matches!(to, Type::Decimal { precision, scale } if scale >= places && precision - scale >= whole)
 }

@@ -12,16 +12,23 @@ use arrow::{
         self,
         kernels::{cmp, zip::zip},
     },
-    datatypes::{Date32Type, DurationMicrosecondType, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType},
+    datatypes::{
+        Date32Type, Decimal128Type, DurationMicrosecondType, Float64Type, Int32Type, Int64Type,
+        TimestampMicrosecondType,
+    },
 };
 
 use super::{
     Failure, cast,
     compile::{Arithmetic, Comparison, Node, NodeId, Op, Program, Sides},
-    moment,
+    decimal, moment,
     zone::{DAY_US, Zone},
 };
-use crate::{Error, Result, mask::Mask, proto::Type, types};
+use crate::{
+    Error, Result,
+    mask::Mask,
+    types::{self, Type},
+};
 
 /// The rows an expression is evaluated for: `None` is all of them. Values at other rows mean nothing, and their failures are none.
 type Selection = Option<BooleanBuffer>;
@@ -196,7 +203,23 @@ impl<'a> Evaluation<'a> {
             }
             Op::Arithmetic(operation) => {
                 let (left, right) = self.pair(arguments, selection)?;
-                self.arithmetic(*operation, node.of, &left, &right, selection)
+                match node.of {
+                    Type::Decimal { precision, scale } => {
+                        let scales = [0, 1].map(|side| self.program.nodes[arguments[side]].of.scale());
+                        let digits = decimal::Digits { precision, scale };
+                        let values = combine::<Decimal128Type, Decimal128Type, Decimal128Type, _>(
+                            &left,
+                            &right,
+                            |left, right| {
+                                let value = digits.calculate(*operation, (left, scales[0]), (right, scales[1]));
+                                value.ok_or((0, Failure::Overflow))
+                            },
+                        );
+                        let array = self.or_null(values, selection, operation.name(), node.of)?;
+                        Ok(self.made_of(types::named(array, node.of), &[&left, &right]))
+                    }
+                    of => self.arithmetic(*operation, of, &left, &right, selection),
+                }
             }
             Op::TimestampAdd => {
                 let zone = self.zone();
@@ -237,18 +260,24 @@ impl<'a> Evaluation<'a> {
                 let negated = match node.of {
                     Type::Int => convert::<Int32Type, Int32Type>(&value, |number| checked(number.overflowing_neg())),
                     Type::Bigint => convert::<Int64Type, Int64Type>(&value, |number| checked(number.overflowing_neg())),
+                    Type::Decimal { .. } => convert::<Decimal128Type, Decimal128Type>(&value, |number| Ok(-number)),
                     _ => convert::<Float64Type, Float64Type>(&value, |number| Ok(-number)),
                 };
-                Ok(self.made_of(self.or_wrapped(negated, selection, "NEGATE", node.of)?, &[&value]))
+                let array = self.or_wrapped(negated, selection, "NEGATE", node.of)?;
+                Ok(self.made_of(types::named(array, node.of), &[&value]))
             }
             Op::Abs => {
                 let value = self.value(arguments[0], selection)?;
                 let positive = match node.of {
                     Type::Int => convert::<Int32Type, Int32Type>(&value, |number| checked(number.overflowing_abs())),
                     Type::Bigint => convert::<Int64Type, Int64Type>(&value, |number| checked(number.overflowing_abs())),
+                    Type::Decimal { .. } => {
+                        convert::<Decimal128Type, Decimal128Type>(&value, |number| Ok(number.abs()))
+                    }
                     _ => convert::<Float64Type, Float64Type>(&value, |number| Ok(number.abs())),
                 };
-                Ok(self.made_of(self.or_wrapped(positive, selection, "ABS", node.of)?, &[&value]))
+                let array = self.or_wrapped(positive, selection, "ABS", node.of)?;
+                Ok(self.made_of(types::named(array, node.of), &[&value]))
             }
             Op::DateShift(operation) => {
                 let (date, days) = self.pair(arguments, selection)?;
@@ -520,12 +549,7 @@ impl<'a> Evaluation<'a> {
                 }
             },
         };
-        let name = match operation {
-            Arithmetic::Add => "ADD",
-            Arithmetic::Subtract => "SUBTRACT",
-            Arithmetic::Multiply => "MULTIPLY",
-        };
-        Ok(self.made_of(self.or_wrapped(combined, selection, name, of)?, &[left, right]))
+        Ok(self.made_of(self.or_wrapped(combined, selection, operation.name(), of)?, &[left, right]))
     }
 
     fn cast(&self, value: &Value, from: Type, to: Type, selection: &Selection) -> Result<ArrayRef> {
@@ -534,6 +558,25 @@ impl<'a> Evaluation<'a> {
             (Type::Bigint, Type::Int) => convert::<Int64Type, Int32Type>(value, cast::bigint_to_int),
             (Type::Double, Type::Int) => convert::<Float64Type, Int32Type>(value, cast::double_to_int),
             (Type::Double, Type::Bigint) => convert::<Float64Type, Int64Type>(value, cast::double_to_bigint),
+            (_, Type::Decimal { precision, scale }) => {
+                let digits = decimal::Digits { precision, scale };
+                let fitted = |number: i128, scale: u8| digits.of(number, scale).ok_or((0, Failure::Overflow));
+                let decimals = match from {
+                    Type::Int => convert::<Int32Type, Decimal128Type>(value, |number| fitted(number.into(), 0)),
+                    Type::Bigint => convert::<Int64Type, Decimal128Type>(value, |number| fitted(number.into(), 0)),
+                    _ => convert::<Decimal128Type, Decimal128Type>(value, |number| fitted(number, from.scale())),
+                };
+                return Ok(types::named(self.or_null(decimals, selection, "CAST", to)?, to));
+            }
+            (Type::Decimal { scale, .. }, Type::Double) => {
+                convert::<Decimal128Type, Float64Type>(value, |number| Ok(decimal::to_double(number, scale)))
+            }
+            (Type::Decimal { precision, scale }, Type::Int) => convert::<Decimal128Type, Int32Type>(value, |number| {
+                cast::decimal_to_int(number, precision, scale, ansi)
+            }),
+            (Type::Decimal { scale, .. }, Type::Bigint) => {
+                convert::<Decimal128Type, Int64Type>(value, |number| cast::decimal_to_bigint(number, scale))
+            }
             (Type::Date, Type::Timestamp) => {
                 let times = convert::<Date32Type, TimestampMicrosecondType>(value, |day| {
                     zone.midnight(day).map_err(|failure| (0, failure))
@@ -546,6 +589,25 @@ impl<'a> Evaluation<'a> {
                     Ok(local.div_euclid(DAY_US) as i32)
                 });
                 return self.without_failure(days, selection, "CAST", to);
+            }
+            (Type::Date, Type::String) => {
+                let days = value.array().as_primitive::<Date32Type>();
+                return Ok(Arc::new(days.iter().map(|day| day.map(moment::date_text)).collect::<StringArray>()));
+            }
+            (Type::Timestamp, Type::String) => {
+                let local = convert::<TimestampMicrosecondType, Int64Type>(value, |time| {
+                    zone.local(time).map_err(|failure| (0, failure))
+                });
+                let local = self.without_failure(local, selection, "CAST", to)?;
+                let times = local.as_primitive::<Int64Type>();
+                return Ok(Arc::new(
+                    times.iter().map(|time| time.map(moment::timestamp_text)).collect::<StringArray>(),
+                ));
+            }
+            (Type::Decimal { scale, .. }, Type::String) => {
+                let decimals = value.array().as_primitive::<Decimal128Type>();
+                let text = |number| decimal::to_text(number, scale, ansi);
+                return Ok(Arc::new(decimals.iter().map(|number| number.map(text)).collect::<StringArray>()));
             }
             (Type::String, _) => {
                 let texts = value.array().as_string::<i32>();
@@ -570,7 +632,7 @@ impl<'a> Evaluation<'a> {
                     Some((row, _)) => Err(Error::Malformed {
                         item: self.item.to_owned(),
                         text: texts.value(row).to_owned(),
-                        of: to.as_str_name(),
+                        of: to.to_string(),
                     }),
                     None => Ok(types::in_utc(&nulled(read)?)),
                 };
@@ -642,7 +704,7 @@ impl<'a> Evaluation<'a> {
         match failure {
             Failure::DivideByZero => Error::DivideByZero { item, operation },
             Failure::UnknownYear => Error::TimeZoneRange { item, time_zone: self.time_zone.to_owned() },
-            Failure::Overflow | Failure::Malformed => Error::Overflow { item, operation, of: of.as_str_name() },
+            Failure::Overflow | Failure::Malformed => Error::Overflow { item, operation, of: of.to_string() },
         }
     }
 

@@ -6,6 +6,7 @@
 
 mod cast;
 mod compile;
+mod decimal;
 mod evaluate;
 mod moment;
 mod pattern;

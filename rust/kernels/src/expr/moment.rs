@@ -1,4 +1,4 @@
-//! Dates and times in texts, as Spark's `Cast` reads them (`SparkDateTimeUtils.stringToDate` and `stringToTimestamp`).
+//! Dates and times in texts, as Spark's `Cast` reads them (`SparkDateTimeUtils.stringToDate` and `stringToTimestamp`) and writes them.
 
 use chrono::{Datelike, NaiveDate, Utc};
 
@@ -12,6 +12,10 @@ const SECOND_US: i64 = 1_000_000;
 
 /// 1970-01-01, in days from the first day of year 1, which is day 1.
 const EPOCH_FROM_CE: i32 = 719_163;
+
+/// The calendar repeats itself after so many years.
+const CYCLE_YEARS: i64 = 400;
+const CYCLE_DAYS: i64 = 146_097;
 
 /// `[+-]yyyy[-m[m][-d[d]]]`; a whole date may be followed by a blank or `T` and anything. Days since 1970.
 pub(super) fn date(text: &str) -> Option<i32> {
@@ -109,10 +113,35 @@ fn number(text: &str, digits: std::ops::RangeInclusive<usize>) -> Option<i64> {
 
 /// Days since 1970 in the proleptic Gregorian calendar, for years that chrono's dates do not reach, too.
 fn days(year: i64, month: i64, day: i64) -> Option<i64> {
-    // The calendar repeats itself after 400 years, which are 146,097 days.
-    let (cycle, year) = (year.div_euclid(400), year.rem_euclid(400));
+    let (cycle, year) = (year.div_euclid(CYCLE_YEARS), year.rem_euclid(CYCLE_YEARS));
     let date = NaiveDate::from_ymd_opt(year as i32, month.try_into().ok()?, day.try_into().ok()?)?;
-    Some(cycle * 146_097 + i64::from(date.num_days_from_ce() - EPOCH_FROM_CE))
+    Some(cycle * CYCLE_DAYS + i64::from(date.num_days_from_ce() - EPOCH_FROM_CE))
+}
+
+/// `yyyy-mm-dd`, with a sign before a year that has more digits, or is before the year 0.
+pub(super) fn date_text(day: i32) -> String {
+    day_text(day.into())
+}
+
+/// The day, and `hh:mm:ss` with as many digits of a fraction as it takes, of a time on a clock: microseconds since 1970 there.
+pub(super) fn timestamp_text(local: i64) -> String {
+    let (day, of_day) = (local.div_euclid(DAY_US), local.rem_euclid(DAY_US));
+    let (seconds, micros) = (of_day / SECOND_US, of_day % SECOND_US);
+    let fraction = if micros == 0 { String::new() } else { format!(".{micros:06}").trim_end_matches('0').to_owned() };
+    format!("{} {:02}:{:02}:{:02}{fraction}", day_text(day), seconds / 3600, seconds / 60 % 60, seconds % 60)
+}
+
+fn day_text(day: i64) -> String {
+    let (cycle, day) = (day.div_euclid(CYCLE_DAYS), day.rem_euclid(CYCLE_DAYS));
+    // A day of the years from 1970 to 2369.
+    let date = NaiveDate::from_num_days_from_ce_opt(EPOCH_FROM_CE + day as i32).unwrap_or_default();
+    let year = cycle * CYCLE_YEARS + i64::from(date.year());
+    let sign = match year {
+        ..0 => "-",
+        10_000.. => "+",
+        _ => "",
+    };
+    format!("{sign}{:04}-{:02}-{:02}", year.abs(), date.month(), date.day())
 }
 
 #[cfg(test)]
@@ -152,6 +181,20 @@ mod tests {
             "١٩٧٠",
         ] {
             assert_eq!(date(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn days_and_times_are_written_as_they_are_read() {
+        for text in
+            ["1970-01-01", "1969-12-31", "0000-01-01", "-0001-03-01", "9999-12-31", "+10000-01-01", "+5881580-07-11"]
+        {
+            assert_eq!(date_text(date(text).unwrap()), text);
+        }
+        for text in
+            ["1970-01-01 00:00:00", "1969-12-31 23:59:59.999999", "-0044-03-15 12:30:00.5", "+294247-01-10 04:00:54.7"]
+        {
+            assert_eq!(timestamp_text(timestamp(text, UTC).unwrap()), text);
         }
     }
 

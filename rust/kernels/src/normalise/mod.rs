@@ -9,6 +9,7 @@ pub(crate) mod app_version;
 pub(crate) mod boolean;
 pub(crate) mod country;
 pub(crate) mod date;
+pub(crate) mod decimal;
 pub(crate) mod decimal_integer;
 pub(crate) mod formats;
 pub(crate) mod hex_id;
@@ -26,10 +27,16 @@ use arrow::{
     array::{Array, ArrayRef, ArrowPrimitiveType, BinaryArray, BooleanArray, Int32Array, PrimitiveArray, StringArray},
     buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer},
     compute::take,
-    datatypes::{DataType, Date32Type, Float64Type, Int64Type, TimestampMicrosecondType},
+    datatypes::{DataType, Date32Type, Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType},
 };
 
-use crate::{Error, Result, mask::Mask, proto, types, words::Ends};
+use crate::{
+    Error, Result,
+    mask::Mask,
+    proto,
+    types::{self, Type},
+    words::Ends,
+};
 
 /// A parser of one column's texts.
 ///
@@ -54,6 +61,7 @@ enum Kind {
     Date,
     Boolean,
     Number,
+    Decimal(decimal::Digits),
     Text { max_length: usize },
     OneOf(one_of::OneOf),
     Country,
@@ -118,6 +126,11 @@ impl Normaliser {
             Some(Spec::Date(_)) => Kind::Date,
             Some(Spec::Boolean(_)) => Kind::Boolean,
             Some(Spec::Number(_)) => Kind::Number,
+            Some(Spec::Decimal(decimal)) => match types::decimal(decimal.precision, decimal.scale) {
+                Ok(Type::Decimal { precision, scale }) => Kind::Decimal(decimal::Digits { precision, scale }),
+                Ok(other) => return Err(refused(&format!("{other} is no decimal"))),
+                Err(reason) => return Err(refused(&reason)),
+            },
             Some(Spec::Text(text)) => {
                 Kind::Text { max_length: if text.max_length == 0 { usize::MAX } else { text.max_length as usize } }
             }
@@ -136,17 +149,16 @@ impl Normaliser {
         types::arrow_type(self.spark_type())
     }
 
-    pub(crate) fn spark_type(&self) -> proto::Type {
-        match &self.0 {
-            Kind::Uuid => proto::Type::Binary,
-            Kind::Timestamp | Kind::TimestampIn(_) => proto::Type::Timestamp,
-            Kind::Date => proto::Type::Date,
-            Kind::Boolean => proto::Type::Boolean,
-            Kind::Number => proto::Type::Double,
-            Kind::Text { .. } | Kind::OneOf(_) | Kind::Country | Kind::Platform | Kind::AppVersion => {
-                proto::Type::String
-            }
-            Kind::UriId { .. } | Kind::DecimalInteger | Kind::HexId => proto::Type::Bigint,
+    pub(crate) fn spark_type(&self) -> Type {
+        match self.0 {
+            Kind::Uuid => Type::Binary,
+            Kind::Timestamp | Kind::TimestampIn(_) => Type::Timestamp,
+            Kind::Date => Type::Date,
+            Kind::Boolean => Type::Boolean,
+            Kind::Number => Type::Double,
+            Kind::Decimal(decimal::Digits { precision, scale }) => Type::Decimal { precision, scale },
+            Kind::Text { .. } | Kind::OneOf(_) | Kind::Country | Kind::Platform | Kind::AppVersion => Type::String,
+            Kind::UriId { .. } | Kind::DecimalInteger | Kind::HexId => Type::Bigint,
         }
     }
 
@@ -157,11 +169,14 @@ impl Normaliser {
     pub fn run(&self, texts: &StringArray) -> Normalised {
         match &self.0 {
             Kind::Uuid => uuids(texts),
-            Kind::Timestamp => timestamps(texts, timestamp::read),
-            Kind::TimestampIn(formats) => timestamps(texts, |text| formats.read(text)),
+            Kind::Timestamp => self.named(primitives::<TimestampMicrosecondType>(texts, timestamp::read)),
+            Kind::TimestampIn(formats) => {
+                self.named(primitives::<TimestampMicrosecondType>(texts, |text| formats.read(text)))
+            }
             Kind::Date => primitives::<Date32Type>(texts, date::read),
             Kind::Boolean => booleans(texts),
             Kind::Number => primitives::<Float64Type>(texts, number::read),
+            Kind::Decimal(digits) => self.named(primitives::<Decimal128Type>(texts, |text| digits.read(text))),
             Kind::Text { max_length } => respelled(texts, |text| text::read(text, *max_length)),
             Kind::OneOf(words) => respelled(texts, |text| words.read(text)),
             Kind::Country => respelled(texts, country::read),
@@ -171,6 +186,11 @@ impl Normaliser {
             Kind::DecimalInteger => primitives::<Int64Type>(texts, decimal_integer::read),
             Kind::HexId => primitives::<Int64Type>(texts, hex_id::read),
         }
+    }
+
+    /// What was parsed, its values with the zone or the digits of their type.
+    fn named(&self, parsed: Normalised) -> Normalised {
+        Normalised { values: types::named(parsed.values, self.spark_type()), ..parsed }
     }
 }
 
@@ -285,12 +305,6 @@ fn primitives<T: ArrowPrimitiveType>(texts: &StringArray, read: impl Fn(&str) ->
         Read::Malformed => marks.unreadable(row, text),
     });
     marks.finish(|nulls| Arc::new(PrimitiveArray::<T>::new(values.into(), nulls)))
-}
-
-fn timestamps(texts: &StringArray, read: impl Fn(&str) -> Read<i64>) -> Normalised {
-    let mut clean = primitives::<TimestampMicrosecondType>(texts, read);
-    clean.values = types::in_utc(&clean.values);
-    clean
 }
 
 fn booleans(texts: &StringArray) -> Normalised {

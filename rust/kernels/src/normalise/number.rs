@@ -21,7 +21,7 @@ pub(crate) fn read(text: &str) -> Read<f64> {
     Read::repaired(value.filter(|value| value.is_finite()))
 }
 
-fn is_canonical(text: &[u8]) -> bool {
+pub(super) fn is_canonical(text: &[u8]) -> bool {
     let (whole, fraction) = match text.iter().position(|&byte| byte == b'.') {
         Some(point) => (&text[..point], Some(&text[point + 1..])),
         None => (text, None),

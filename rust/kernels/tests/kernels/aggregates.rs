@@ -248,7 +248,7 @@ fn a_sum_that_leaves_bigint_fails_under_ansi_and_wraps_otherwise() {
     let mut spec = spec(vec![], &[(Kind::Sum, Some(field(2)))]);
     let rows = batch(&[(None, None, Some(i64::MAX), None, None), (None, None, Some(2), None, None)]);
     let failed = aggregator(&spec).update(&rows).unwrap_err();
-    assert!(matches!(failed, Error::Overflow { operation: "SUM", of: "BIGINT", .. }), "{failed}");
+    assert!(matches!(failed, Error::Overflow { operation: "SUM", ref of, .. } if of == "BIGINT"), "{failed}");
     spec.ansi = false;
     let mut aggregator = aggregator(&spec);
     aggregator.update(&rows).unwrap();

@@ -213,7 +213,7 @@ fn evaluate(expr: &Expr, row: &[Value], ansi: bool) -> Result<Value, Overflow> {
     let call = match expr.node.as_ref().unwrap() {
         Node::Column(index) => return Ok(row[*index as usize].clone()),
         Node::Literal(literal) => {
-            return Ok(match (expr.r#type(), &literal.value) {
+            return Ok(match (expr.r#type.unwrap().r#type(), &literal.value) {
                 (_, None) => Null,
                 (_, Some(literal::Value::Boolean(value))) => Value::Boolean(*value),
                 (Type::Int, Some(literal::Value::Integer(value))) => Value::Int(*value as i32),
@@ -222,7 +222,7 @@ fn evaluate(expr: &Expr, row: &[Value], ansi: bool) -> Result<Value, Overflow> {
                 (_, Some(literal::Value::Integer(value))) => Value::Interval(*value),
                 (_, Some(literal::Value::Double(value))) => Value::Double(*value),
                 (_, Some(literal::Value::String(value))) => Value::Text(value.clone()),
-                (_, Some(literal::Value::Binary(_))) => panic!("no binary literal is drawn"),
+                (_, Some(literal::Value::Binary(_) | literal::Value::Decimal(_))) => panic!("no such literal is drawn"),
             });
         }
         Node::Call(call) => call,
@@ -297,7 +297,7 @@ fn evaluate(expr: &Expr, row: &[Value], ansi: bool) -> Result<Value, Overflow> {
                     value => values.push(value),
                 }
             }
-            strict(function, expr.r#type(), &values, ansi)?
+            strict(function, expr.r#type.unwrap().r#type(), &values, ansi)?
         }
     })
 }

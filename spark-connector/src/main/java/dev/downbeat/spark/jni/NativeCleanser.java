@@ -6,6 +6,7 @@ import org.apache.spark.sql.types.BinaryType;
 import org.apache.spark.sql.types.BooleanType;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DateType;
+import org.apache.spark.sql.types.DecimalType;
 import org.apache.spark.sql.types.DoubleType;
 import org.apache.spark.sql.types.IntegerType;
 import org.apache.spark.sql.types.LongType;
@@ -36,11 +37,22 @@ public final class NativeCleanser implements AutoCloseable {
   }
 
   /** The type of a contract's input that holds this Spark type, or null if there is none. */
-  public static Type typeOf(DataType type) {
+  public static dev.downbeat.spark.proto.contract.DataType typeOf(DataType type) {
+    Type kind = kindOf(type);
+    if (kind == null) return null;
+    var built = dev.downbeat.spark.proto.contract.DataType.newBuilder().setType(kind);
+    if (type instanceof DecimalType decimal) {
+      built.setPrecision(decimal.precision()).setScale(decimal.scale());
+    }
+    return built.build();
+  }
+
+  private static Type kindOf(DataType type) {
     if (type instanceof BooleanType) return Type.BOOLEAN;
     if (type instanceof IntegerType) return Type.INT;
     if (type instanceof LongType) return Type.BIGINT;
     if (type instanceof DoubleType) return Type.DOUBLE;
+    if (type instanceof DecimalType) return Type.DECIMAL;
     // Other collations compare texts otherwise.
     if (type instanceof StringType text && text.supportsBinaryEquality()) return Type.STRING;
     if (type instanceof BinaryType) return Type.BINARY;

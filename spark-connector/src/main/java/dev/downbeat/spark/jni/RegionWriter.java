@@ -1,6 +1,9 @@
 package dev.downbeat.spark.jni;
 
+import dev.downbeat.spark.proto.contract.DataType;
 import dev.downbeat.spark.proto.contract.Type;
+import java.math.BigInteger;
+import org.apache.spark.sql.types.Decimal;
 import org.apache.spark.sql.vectorized.ColumnVector;
 import org.apache.spark.sql.vectorized.ColumnarBatch;
 import org.apache.spark.unsafe.Platform;
@@ -67,11 +70,12 @@ final class RegionWriter {
 
   /** Decides where a column's parts go, from {@code begin} on; returns where the next column begins. */
   private static long plan(Source source, int rows, long[] layout, int at, long begin) {
-    Type type = NativeCleanser.typeOf(source.vector.dataType());
-    if (type == null) {
+    DataType of = NativeCleanser.typeOf(source.vector.dataType());
+    if (of == null) {
       throw new UnsupportedOperationException(
           "a native function does not read " + source.vector.dataType().catalogString());
     }
+    Type type = of.getType();
     layout[at] = type.getNumber();
     layout[at + 1] = NO_NULLS;
     if (source.hasNull()) {
@@ -82,6 +86,11 @@ final class RegionWriter {
     switch (type) {
       case BOOLEAN -> begin += aligned((rows + 7) / 8);
       case INT, DATE -> begin += aligned(4L * rows);
+      case DECIMAL -> {
+        begin += 16L * rows;
+        layout[at + 3] = of.getPrecision();
+        layout[at + 4] = of.getScale();
+      }
       case STRING, BINARY -> {
         begin += aligned(4L * (rows + 1));
         layout[at + 3] = begin;
@@ -95,7 +104,7 @@ final class RegionWriter {
         // Offsets have 32 bits.
         begin += aligned(Math.toIntExact(layout[at + 4]));
       }
-      default -> begin += 8L * rows;
+      default -> begin += aligned(8L * rows);
     }
     return begin;
   }
@@ -121,6 +130,7 @@ final class RegionWriter {
           }
           case INT, DATE -> Platform.putInt(null, values + 4L * row, vector.getInt(row));
           case DOUBLE -> Platform.putDouble(null, values + 8L * row, vector.getDouble(row));
+          case DECIMAL -> putDecimal(values + 16L * row, vector, row, (int) layout[at + 3], (int) layout[at + 4]);
           case STRING -> {
             UTF8String text = vector.getUTF8String(row);
             text.writeToMemory(null, data + written);
@@ -140,6 +150,20 @@ final class RegionWriter {
     }
   }
 
+  /** Writes a decimal's digits as a whole number of 128 bits. */
+  private static void putDecimal(long address, ColumnVector vector, int row, int precision, int scale) {
+    Decimal decimal = vector.getDecimal(row, precision, scale);
+    if (precision <= Decimal.MAX_LONG_DIGITS()) {
+      long unscaled = decimal.toUnscaledLong();
+      Platform.putLong(null, address, unscaled);
+      Platform.putLong(null, address + 8, unscaled >> 63);
+    } else {
+      BigInteger unscaled = decimal.toJavaBigDecimal().setScale(scale).unscaledValue();
+      Platform.putLong(null, address, unscaled.longValue());
+      Platform.putLong(null, address + 8, unscaled.shiftRight(64).longValue());
+    }
+  }
+
   private static void setBit(long bits, int row) {
     long at = bits + (row >> 3);
     Platform.putByte(null, at, (byte) (Platform.getByte(null, at) | 1 << (row & 7)));
@@ -147,6 +171,6 @@ final class RegionWriter {
 
   /** Every part begins where any type may be read. */
   private static long aligned(long bytes) {
-    return (bytes + 7) & ~7;
+    return (bytes + 15) & ~15;
   }
 }

@@ -92,6 +92,7 @@ private[functions] final class ContractCompiler(session: SparkSession, function:
       case NormaliserSpec.Date                                                            => DateType
       case NormaliserSpec.Bool                                                            => BooleanType
       case NormaliserSpec.Number                                                          => DoubleType
+      case NormaliserSpec.Exact(decimal)                                                  => decimal
       case NormaliserSpec.UriId(_) | NormaliserSpec.DecimalInteger | NormaliserSpec.HexId => LongType
       case _                                                                              => StringType
     }
@@ -111,9 +112,11 @@ private[functions] final class ContractCompiler(session: SparkSession, function:
       case NormaliserSpec.Uuid => built.setUuid(empty)
       case NormaliserSpec.Timestamp(formats) =>
         built.setTimestamp(proto.Timestamp.newBuilder().addAllFormats(formats.asJava))
-      case NormaliserSpec.Date         => built.setDate(empty)
-      case NormaliserSpec.Bool         => built.setBoolean(empty)
-      case NormaliserSpec.Number       => built.setNumber(empty)
+      case NormaliserSpec.Date   => built.setDate(empty)
+      case NormaliserSpec.Bool   => built.setBoolean(empty)
+      case NormaliserSpec.Number => built.setNumber(empty)
+      case NormaliserSpec.Exact(of) =>
+        built.setDecimal(proto.Decimal.newBuilder().setPrecision(of.precision).setScale(of.scale))
       case NormaliserSpec.Text(length) => built.setText(proto.Text.newBuilder().setMaxLength(length.getOrElse(0)))
       case NormaliserSpec.OneOf(values, aliases) =>
         built.setOneOf(proto.OneOf.newBuilder().addAllValues(values.asJava).putAllAliases(aliases.asJava))

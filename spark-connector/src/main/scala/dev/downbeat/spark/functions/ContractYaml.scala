@@ -9,6 +9,8 @@ import org.yaml.snakeyaml.{LoaderOptions, Yaml}
 import org.yaml.snakeyaml.error.{MarkedYAMLException, YAMLException}
 import org.yaml.snakeyaml.nodes.{MappingNode, Node, ScalarNode, SequenceNode, Tag}
 
+import org.apache.spark.sql.types.DecimalType
+
 import dev.downbeat.spark.{Errors, Words}
 
 /** A contract as it is written. */
@@ -50,6 +52,7 @@ private[functions] object NormaliserSpec {
   case object Date extends NormaliserSpec
   case object Bool extends NormaliserSpec
   case object Number extends NormaliserSpec
+  final case class Exact(of: DecimalType) extends NormaliserSpec
   final case class Text(maxLength: Option[Int]) extends NormaliserSpec
   final case class OneOf(values: Seq[String], aliases: ListMap[String, String]) extends NormaliserSpec
   case object Country extends NormaliserSpec
@@ -77,6 +80,8 @@ private[functions] object ContractYaml {
       "prefix",
       "max_length",
       "formats",
+      "precision",
+      "scale",
       "default"
     )
   private val ruleKeys = Seq("name", "expect", "when", "severity", "description")
@@ -92,6 +97,7 @@ private[functions] object ContractYaml {
     "uri_id",
     "integer",
     "number",
+    "decimal",
     "boolean",
     "hex_id"
   )
@@ -102,7 +108,9 @@ private[functions] object ContractYaml {
     "aliases" -> "one_of",
     "prefix" -> "uri_id",
     "max_length" -> "text",
-    "formats" -> "timestamp"
+    "formats" -> "timestamp",
+    "precision" -> "decimal",
+    "scale" -> "decimal"
   )
 
   def parse(file: String, text: String): ContractSpec = new Parser(file).contract(text)
@@ -176,11 +184,17 @@ private[functions] object ContractYaml {
         case "date"    => NormaliserSpec.Date
         case "boolean" => NormaliserSpec.Bool
         case "number"  => NormaliserSpec.Number
+        case "decimal" =>
+          def digits(key: String, among: Range): Option[Int] =
+            keys
+              .get(key)
+              .map(integer(_, s"$where.$key", among, s"write a number of digits, ${among.head} to ${among.last}"))
+          val precision = digits("precision", 1 to DecimalType.MAX_PRECISION)
+            .getOrElse(throw missing(node, where, "precision: 18"))
+          NormaliserSpec.Exact(DecimalType(precision, digits("scale", 0 to precision).getOrElse(0)))
         case "text" =>
-          NormaliserSpec.Text(keys.get("max_length").map { length =>
-            scalar(length, s"$where.max_length").toIntOption
-              .filter(_ > 0)
-              .getOrElse(throw invalid(length, s"$where.max_length", "write a number of characters above 0"))
+          NormaliserSpec.Text(keys.get("max_length").map {
+            integer(_, s"$where.max_length", 1 to Int.MaxValue, "write a number of characters above 0")
           })
         case "one_of" =>
           val list = keys.getOrElse("values", throw missing(node, where, "values: [...]"))
@@ -248,6 +262,9 @@ private[functions] object ContractYaml {
       case list: SequenceNode => list.getValue.asScala.toSeq
       case other              => throw invalid(other, field, "write a list")
     }
+
+    private def integer(node: Node, field: String, among: Range, otherwise: String): Int =
+      scalar(node, field).toIntOption.filter(among.contains(_)).getOrElse(throw invalid(node, field, otherwise))
 
     private def scalar(node: Node, field: String): String = node match {
       case scalar: ScalarNode if scalar.getTag != Tag.NULL => scalar.getValue

@@ -7,7 +7,7 @@ import org.apache.spark.unsafe.types.UTF8String
 
 import dev.downbeat.spark.Errors
 import dev.downbeat.spark.jni.NativeCleanser
-import dev.downbeat.spark.proto.contract.{Call, Expr, Function, Type}
+import dev.downbeat.spark.proto.contract.{Call, Expr, Function, Type, DataType => NativeType}
 import dev.downbeat.spark.proto.{contract => proto}
 
 /** Turns an expression that Spark has resolved over the clean columns into the one the kernels run, or refuses it with
@@ -30,9 +30,17 @@ private[spark] final class ExpressionTranslator(clean: Seq[Attribute]) {
       Expr.newBuilder().setType(typeOf(of)).setCall(built).build()
     }
 
-    def typeOf(part: Expression): Type = ExpressionTranslator.typeOf(part.dataType).getOrElse(refuse(part))
+    def typeOf(part: Expression): NativeType = ExpressionTranslator.typeOf(part.dataType).getOrElse(refuse(part))
 
     def number(part: Expression): Boolean = Seq(IntegerType, LongType, DoubleType).contains(part.dataType)
+
+    def exact(part: Expression): Boolean = number(part) || part.dataType.isInstanceOf[DecimalType]
+
+    /** Spark rounds a decimal to 34 digits when it turns its sign (`BigDecimal.unary_-`). */
+    def negatable(part: Expression): Boolean = part.dataType match {
+      case decimal: DecimalType => decimal.precision <= java.math.MathContext.DECIMAL128.getPrecision
+      case _                    => number(part)
+    }
 
     /** Conjunctions nest to the left; one flat list keeps long ones from nesting too deep. */
     def flat(part: Expression, split: PartialFunction[Expression, Seq[Expression]]): Seq[Expression] =
@@ -59,19 +67,19 @@ private[spark] final class ExpressionTranslator(clean: Seq[Attribute]) {
       case GreaterThanOrEqual(left, right) => call(part, Function.GE, left, right)
       case InSet(value, set) =>
         call(part, Function.IN, value +: set.toSeq.map(Literal(_, value.dataType)): _*)
-      case In(value, list)                                             => call(part, Function.IN, value +: list: _*)
-      case Add(left, right, context) if number(part) && plain(context) => call(part, Function.ADD, left, right)
-      case Subtract(left, right, context) if number(part) && plain(context) =>
+      case In(value, list)                                            => call(part, Function.IN, value +: list: _*)
+      case Add(left, right, context) if exact(part) && plain(context) => call(part, Function.ADD, left, right)
+      case Subtract(left, right, context) if exact(part) && plain(context) =>
         call(part, Function.SUBTRACT, left, right)
-      case Multiply(left, right, context) if number(part) && plain(context) =>
+      case Multiply(left, right, context) if exact(part) && plain(context) =>
         call(part, Function.MULTIPLY, left, right)
       case Divide(left, right, context) if part.dataType == DoubleType && plain(context) =>
         call(part, Function.DIVIDE, left, right)
       case Remainder(left, right, context) if number(part) && plain(context) =>
         call(part, Function.REMAINDER, left, right)
-      case UnaryMinus(child, _) if number(part)                => call(part, Function.NEGATE, child)
+      case UnaryMinus(child, _) if negatable(part)             => call(part, Function.NEGATE, child)
       case UnaryPositive(child)                                => expr(child)
-      case Abs(child, _) if number(part)                       => call(part, Function.ABS, child)
+      case Abs(child, _) if negatable(part)                    => call(part, Function.ABS, child)
       case Least(values)                                       => call(part, Function.LEAST, values: _*)
       case Greatest(values)                                    => call(part, Function.GREATEST, values: _*)
       case IsNaN(child) if child.dataType == DoubleType        => call(part, Function.IS_NAN, child)
@@ -119,10 +127,10 @@ private[spark] final class ExpressionTranslator(clean: Seq[Attribute]) {
 
 private[functions] object ExpressionTranslator {
   private val supported =
-    "comparisons, AND, OR, NOT, IN, BETWEEN, IS NULL, +, -, *, %, / of doubles, abs, least, greatest, isnan, COALESCE, IF, " +
+    "comparisons, AND, OR, NOT, IN, BETWEEN, IS NULL, +, -, *, % but of decimals, / of doubles, abs, least, greatest, isnan, COALESCE, IF, " +
       "CASE, LIKE and RLIKE with a constant pattern, length, lower, upper, trim, ltrim, rtrim, substring, concat, startswith, " +
-      "endswith, contains, casts between boolean, int, bigint and double, from text to these and to date and timestamp, to text from boolean, int and bigint, " +
-      "between date and timestamp, dates plus or minus days, timestamps plus or minus day-time intervals, and what lies " +
+      "endswith, contains, casts between boolean, int, bigint and double, between int, bigint and decimal and from decimal to double, " +
+      "from text to boolean, int, bigint, double, date and timestamp, to text from all of these but double, between date and timestamp, dates plus or minus days, timestamps plus or minus day-time intervals, and what lies " +
       "between two dates or timestamps, and unix_micros"
 
   /** A constant, if the kernels have its type. */
@@ -136,14 +144,18 @@ private[functions] object ExpressionTranslator {
         case number: Double     => Some(built.setDouble(number))
         case text: UTF8String   => Some(built.setString(text.toString))
         case bytes: Array[Byte] => Some(built.setBinary(ByteString.copyFrom(bytes)))
-        case _                  => None
+        case decimal: Decimal   =>
+          // It may be written with fewer digits behind the point than its type has.
+          val digits = decimal.toJavaBigDecimal.setScale(of.getScale).unscaledValue
+          Some(built.setDecimal(ByteString.copyFrom(digits.toByteArray)))
+        case _ => None
       }
       .getOrElse(Some(built))
       .map(_.build())
   }
 
-  private def typeOf(of: DataType): Option[Type] = of match {
-    case _: DayTimeIntervalType                 => Some(Type.INTERVAL)
+  private def typeOf(of: DataType): Option[NativeType] = of match {
+    case _: DayTimeIntervalType                 => Some(NativeType.newBuilder().setType(Type.INTERVAL).build())
     case text: StringType if text != StringType => None // another collation compares otherwise
     case other                                  => Option(NativeCleanser.typeOf(other))
   }
@@ -152,8 +164,11 @@ private[functions] object ExpressionTranslator {
     val numbers = Seq(BooleanType, IntegerType, LongType, DoubleType)
     val exact = numbers.init
     (from, to) match {
-      case (DateType, TimestampType) | (TimestampType, DateType) => true
-      case (from, StringType)                                    => exact.contains(from)
+      case (DateType, TimestampType) | (TimestampType, DateType)     => true
+      case (IntegerType | LongType | _: DecimalType, _: DecimalType) => true
+      case (_: DecimalType, IntegerType | LongType | DoubleType)     => true
+      case (DateType | TimestampType | _: DecimalType, StringType)   => true
+      case (from, StringType)                                        => exact.contains(from)
       case (StringType, to) => numbers.contains(to) || to == DateType || to == TimestampType
       case _                => numbers.contains(from) && numbers.contains(to)
     }

@@ -52,6 +52,7 @@ private[spark] object NativeFunction {
     Normalise("uri_id", Seq("prefix"), "The number behind the prefix of a URI"),
     Normalise("integer", Nil, "A whole number"),
     Normalise("number", Nil, "A number with a fraction, as double"),
+    Normalise("decimal", Seq("precision", "[scale]"), "A number with a fraction, as decimal, exactly"),
     Normalise("boolean", Nil, "A truth value"),
     Normalise("hex_id", Nil, "The number that 16 hexadecimal digits make")
   )

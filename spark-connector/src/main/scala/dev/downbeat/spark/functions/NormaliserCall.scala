@@ -11,7 +11,7 @@ import org.apache.spark.sql.catalyst.expressions.{
   RuntimeReplaceable
 }
 import org.apache.spark.sql.catalyst.util.ArrayData
-import org.apache.spark.sql.types.{NullType, StringType, StructField, StructType}
+import org.apache.spark.sql.types.{DecimalType, NullType, StringType, StructField, StructType}
 
 import dev.downbeat.spark.Errors
 
@@ -55,8 +55,11 @@ private[functions] object NormaliserCall {
       case ("date", Seq())                                         => NormaliserSpec.Date
       case ("boolean", Seq())                                      => NormaliserSpec.Bool
       case ("number", Seq())                                       => NormaliserSpec.Number
-      case ("text", Seq())                                         => NormaliserSpec.Text(None)
-      case ("text", Seq(length: Int)) if length > 0                => NormaliserSpec.Text(Some(length))
+      case ("decimal", Seq(precision: Int)) if exact(precision, 0) => NormaliserSpec.Exact(DecimalType(precision, 0))
+      case ("decimal", Seq(precision: Int, scale: Int)) if exact(precision, scale) =>
+        NormaliserSpec.Exact(DecimalType(precision, scale))
+      case ("text", Seq())                          => NormaliserSpec.Text(None)
+      case ("text", Seq(length: Int)) if length > 0 => NormaliserSpec.Text(Some(length))
       case ("one_of", Seq(values: Seq[_])) if values.nonEmpty =>
         NormaliserSpec.OneOf(values.map(_.toString), ListMap.empty)
       case ("country", Seq())              => NormaliserSpec.Country
@@ -68,6 +71,9 @@ private[functions] object NormaliserCall {
       case _ =>
         throw refused(function, s"write ${function.name}(${("text" +: function.arguments).mkString(", ")})")
     }
+
+  private def exact(precision: Int, scale: Int): Boolean =
+    0 < precision && precision <= DecimalType.MAX_PRECISION && 0 <= scale && scale <= precision
 
   /** A number, a text or a list of texts. */
   private def constant(function: NativeFunction, argument: Expression): Any = {
