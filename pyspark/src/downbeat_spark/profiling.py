@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -19,7 +20,7 @@ SHARE = 0.9
 WORDS = 30
 
 #: Which types a contract reads, and whether bounds are suggested.
-_BOUNDED = {"int": True, "bigint": True, "double": True, "date": True, "timestamp": False}
+_BOUNDED = {"int": True, "bigint": True, "double": True, "decimal": True, "date": True, "timestamp": False}
 _PASSED = {*_BOUNDED, "string", "binary", "boolean"}
 
 #: From the narrowest: a text that several read is most likely what the first of them makes of it.
@@ -58,7 +59,8 @@ def profile(frame: DataFrame, *, rows: int = 100_000) -> str:
     and dates, and the words of a column that has few. Columns of types that contracts do not read are named in a comment.
     """
     sample = frame.limit(rows)
-    types = dict(frame.dtypes)
+    declared = dict(frame.dtypes)
+    types = {name: of.partition("(")[0] for name, of in declared.items()}
     read = [name for name in frame.columns if types[name] in _PASSED]
     seen = _tried(sample, [name for name in read if types[name] == "string"]).agg(*_totals(read, types)).first()
     assert seen is not None
@@ -68,7 +70,7 @@ def profile(frame: DataFrame, *, rows: int = 100_000) -> str:
     lines = [f"# Suggested from {seen['rows']:,} rows; every line is a guess.", "version: 1", "columns:"]
     for name in frame.columns:
         if name not in read:
-            lines.append(f"  # {name} is {types[name]}, which contracts do not read: cast it first")
+            lines.append(f"  # {name} is {declared[name]}, which contracts do not read: cast it first")
             continue
         spec: dict[str, Any] = {"from": name}
         if name in texts:
@@ -80,7 +82,7 @@ def profile(frame: DataFrame, *, rows: int = 100_000) -> str:
                 spec["required"] = True
             if _BOUNDED.get(types[name]) and seen[f"{name} least"] is not None:
                 spec |= {"min": _literal(seen[f"{name} least"]), "max": _literal(seen[f"{name} most"])}
-            comment = f"{types[name]}, {missing:,} missing"
+            comment = f"{declared[name]}, {missing:,} missing"
         written = yaml.safe_dump(
             {name: spec}, default_flow_style=True, allow_unicode=True, width=10_000, sort_keys=False
         )
@@ -190,4 +192,6 @@ def _of_texts(found: _Texts, words: list[str] | None) -> dict[str, Any]:
 
 def _literal(value: Any) -> Any:
     """A bound as Spark SQL reads it."""
+    if isinstance(value, Decimal):
+        return f"{value:f}"
     return value if re.fullmatch(r"-?\d+(\.\d+)?", str(value)) else f"DATE '{value}'"

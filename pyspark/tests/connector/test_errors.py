@@ -66,7 +66,14 @@ def test_rows_that_are_not_there_are_data_loss(log: Log) -> None:
     with pytest.raises(PySparkException) as refusal:
         log.read(startingOffsets='{"events":{"0":99999999,"1":-2,"2":-2}}').count()
     assert condition(refusal) == "DOWNBEAT_DATA_LOSS"
+    assert "startingOffsets wants row 99999999 of events partition 0," in str(refusal.value)
     assert "failOnDataLoss=false" in str(refusal.value)
+
+
+def test_a_time_after_the_last_row_is_refused(log: Log) -> None:
+    with pytest.raises(PySparkException) as refusal:
+        log.read(startingTimestamp="4102444800000").count()
+    assert "no row of events partition 0 has arrived at 2100-01-01T00:00:00Z or later" in str(refusal.value)
 
 
 def test_a_server_that_goes_away_fails_the_query_and_leaves_nothing(spark: SparkSession) -> None:

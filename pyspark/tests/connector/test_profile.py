@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
 
 import downbeat_spark
 import yaml
@@ -32,12 +33,17 @@ def test_a_contract_that_is_suggested_reads_nearly_every_row_as_ours_does(log: L
 
 
 def test_other_types_are_profiled_too(spark: SparkSession) -> None:
-    rows = [(n, n / 2, dt.date(2026, 1, 1 + n % 28), None, "  " if n % 2 else f"word {n}", [n]) for n in range(100)]
-    frame = spark.createDataFrame(rows, "n int, x double, day date, nothing string, `odd name` string, list array<int>")
+    rows = [
+        (n, n / 2, dt.date(2026, 1, 1 + n % 28), None, "  " if n % 2 else f"word {n}", [n], Decimal(n) / 8)
+        for n in range(100)
+    ]
+    types = "n int, x double, day date, nothing string, `odd name` string, list array<int>, price decimal(9, 4)"
+    frame = spark.createDataFrame(rows, types)
     suggested = downbeat_spark.profile(frame)
     assert "# list is array<int>, which contracts do not read: cast it first" in suggested
     columns = yaml.safe_load(suggested)["columns"]
     assert columns["n"] == {"from": "n", "required": True, "min": 0, "max": 99}
+    assert columns["price"] == {"from": "price", "required": True, "min": "0.0000", "max": "12.3750"}
     assert columns["day"]["max"] == "DATE '2026-01-28'"
     assert columns["nothing"] == {"from": "nothing", "normalise": "text"}
     assert columns["odd name"] == {"from": "odd name", "normalise": "text", "max_length": 7}

@@ -32,14 +32,14 @@ private[source] final class FlightServer(val options: FlightOptions) extends Log
   val world: String = NativeFlight.world(access.connection).getWorld
 
   /** All columns of the stream. */
-  lazy val stream: StructType = columnsOf(Nil)
+  lazy val allColumns: StructType = columnsOf(Nil)
 
   /** What makes the column `cleansed`, if the options want one. */
   lazy val cleansing: Option[NativeContract] =
     contract.map(resolved => NativeContract(resolved.contract, resolved.fields, options.contract.get))
 
   private lazy val contract: Option[ResolvedContract] =
-    options.contract.map(ResolvedContract(SparkSession.active, NativeFunction.Cleanse, _, stream))
+    options.contract.map(ResolvedContract(SparkSession.active, NativeFunction.Cleanse, _, allColumns))
 
   /** Refuses a contract that makes something else by now than a query was planned with, as an edited file may. */
   def checkCleansed(planned: DataType): Unit = {
@@ -71,7 +71,7 @@ private[source] final class FlightServer(val options: FlightOptions) extends Log
   }
 
   private def checkDedupe(dedupe: DedupeOptions): Unit = {
-    val all = stream.fieldNames.toSeq
+    val all = allColumns.fieldNames.toSeq
     def invalid(reason: String): Throwable = Errors.optionInvalid("dedupe.key", dedupe.key, reason)
     if (!all.contains(dedupe.key)) throw invalid(s"'$streamName' has no such column; ${Words.advice(dedupe.key, all)}")
     if (!all.contains("arrived_at")) throw invalid(s"'$streamName' has no column 'arrived_at' to measure the window by")
@@ -144,7 +144,7 @@ private[source] final class FlightServer(val options: FlightOptions) extends Log
               throw Errors.optionInvalid(
                 option,
                 ms.toString,
-                s"no row of $stream partition $partition has arrived at ${Instant.ofEpochMilli(ms)} or later; name an " +
+                s"no row of $streamName partition $partition has arrived at ${Instant.ofEpochMilli(ms)} or later; name an " +
                   "earlier time, or set startingOffsetsByTimestampStrategy=latest to begin with the next row"
               )
           )
@@ -157,7 +157,7 @@ private[source] final class FlightServer(val options: FlightOptions) extends Log
           case Position.LatestRow                                => rows.latest
           case row if row >= rows.earliest && row <= rows.latest => row
           case row =>
-            lost(s"$option wants row $row of $stream partition $partition, ${rowsHeld(rows)}")
+            lost(s"$option wants row $row of $streamName partition $partition, ${rowsHeld(rows)}")
             math.min(math.max(row, rows.earliest), rows.latest)
         })
       })

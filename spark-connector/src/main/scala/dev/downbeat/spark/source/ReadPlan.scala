@@ -96,7 +96,7 @@ private[source] object ReadPlan {
     val names = used.distinct.filterNot(options.added.contains)
     // A batch without a column would not know how many rows it has.
     val sent = if (names.isEmpty) dedupe.map(_.key).toSeq else names
-    def field(name: String) = schema.fields.find(_.name == name).getOrElse(server.stream(name))
+    def field(name: String) = schema.fields.find(_.name == name).getOrElse(server.allColumns(name))
     ReadPlan(options, StructType(sent.map(field)), dedupe.isDefined, filter, cleanse, schema)
   }
 }
