@@ -11,6 +11,9 @@ pub(crate) enum Error {
     /// A kernel could not be made or run.
     #[error(transparent)]
     Kernel(#[from] downbeat_kernels::Error),
+    /// A table, or the way to it.
+    #[error(transparent)]
+    Lake(#[from] downbeat_lake::Error),
     /// A handle that was given back already, or never given out.
     #[error("{kind} {handle:#x} is closed or never was")]
     Closed { kind: &'static str, handle: i64 },
@@ -53,6 +56,7 @@ impl Error {
     pub(crate) fn condition(&self) -> &'static str {
         use downbeat_flight::Error as Flight;
         use downbeat_kernels::Error as Kernel;
+        use downbeat_lake::Error as Lake;
         match self {
             Self::Flight(Flight::InvalidArgument(_)) => "DOWNBEAT_INVALID_ARGUMENT",
             Self::Flight(Flight::NotFound(_)) => "DOWNBEAT_NOT_FOUND",
@@ -70,10 +74,13 @@ impl Error {
             Self::Kernel(Kernel::DivideByZero { .. }) => "DOWNBEAT_DIVIDE_BY_ZERO",
             Self::Kernel(Kernel::Malformed { .. }) => "DOWNBEAT_CAST_INVALID",
             Self::Kernel(Kernel::Window { .. }) => "DOWNBEAT_INVALID_ARGUMENT",
+            Self::Lake(Lake::Location { .. } | Lake::Schema { .. }) => "DOWNBEAT_TABLE_INVALID",
+            Self::Lake(Lake::Changed { .. } | Lake::Contention { .. }) => "DOWNBEAT_TABLE_CHANGED",
+            Self::Lake(Lake::Store { .. } | Lake::Log { .. }) => "DOWNBEAT_TABLE_UNAVAILABLE",
             Self::Closed { .. } => "DOWNBEAT_HANDLE_CLOSED",
             Self::UnsupportedType { .. } | Self::TooFine { .. } => "DOWNBEAT_UNSUPPORTED",
             Self::SchemaChanged { .. } => "DOWNBEAT_SCHEMA_CHANGED",
-            Self::Flight(_) | Self::Kernel(_) | Self::Call(_) | Self::Arrow(_) | Self::Jni(_) => {
+            Self::Flight(_) | Self::Kernel(_) | Self::Lake(_) | Self::Call(_) | Self::Arrow(_) | Self::Jni(_) => {
                 "DOWNBEAT_NATIVE_ERROR"
             }
         }

@@ -5,9 +5,10 @@ use std::{
     time::Duration,
 };
 
-use arrow::{array::StructArray, datatypes::DataType};
+use arrow::{array::StructArray, datatypes::DataType, error::ArrowError, ipc::reader::StreamReader};
 use downbeat_flight::proto;
 use downbeat_kernels::{Aggregator, Cleanser};
+use downbeat_lake::{Table, TableWriter, proto as lake};
 use jni::{
     Env, EnvUnowned, NativeMethod, jni_str,
     objects::{JByteArray, JClass, JIntArray, JLongArray, JString},
@@ -28,13 +29,19 @@ use crate::{
 };
 
 /// Changes with any function below, so that a jar never calls another version's library.
-const ABI_VERSION: jint = 4;
+const ABI_VERSION: jint = 5;
 
 /// Every cleanser the JVM has not closed yet.
 static CLEANSERS: Handles<Cleanser> = Handles::new("cleanser");
 
 /// Every aggregator the JVM has not closed yet. One task uses one, but Java promises nothing.
 static AGGREGATORS: Handles<Mutex<Aggregator>> = Handles::new("aggregator");
+
+/// Every table the JVM has not closed yet.
+static TABLES: Handles<Mutex<Table>> = Handles::new("table");
+
+/// Every writer of a table the JVM has neither finished nor closed; its task is in it until it is finished.
+static WRITERS: Handles<Mutex<Option<TableWriter>>> = Handles::new("writer");
 
 /// What comes next after a batch that is not of a log.
 const NO_ROW: jlong = -1;
@@ -70,7 +77,7 @@ natives! {
     }
 
     "liveBatches" "()J" => fn live_batches(_env) -> jlong {
-        Ok((BATCHES.live() + REGIONS.live() + AGGREGATORS.live()) as jlong)
+        Ok((BATCHES.live() + REGIONS.live() + AGGREGATORS.live() + WRITERS.live()) as jlong)
     }
 
     "liveReaders" "()J" => fn live_readers(_env) -> jlong {
@@ -205,6 +212,62 @@ natives! {
         AGGREGATORS.remove(aggregator).map(drop)
     }
 
+    "openTable" "(Ljava/lang/String;)J" => fn open_table(env, uri: JString<'local>) -> jlong {
+        Ok(TABLES.insert(Arc::new(Mutex::new(Table::open(&uri.try_to_string(env)?)?))))
+    }
+
+    "tableColumns" "(J)Ljava/lang/String;" => fn table_columns(env, table: jlong) -> JString<'local> {
+        match with(TABLES.get(table)?, |table| Ok(table.columns()?))? {
+            Some(columns) => Ok(env.new_string(columns)?),
+            None => Ok(JString::default()),
+        }
+    }
+
+    "planAppend" "(J[B)[B" => fn plan_append(env, table: jlong, append: JByteArray<'local>) -> JByteArray<'local> {
+        let append: lake::Append = decode(env, &append)?;
+        let plan = with(TABLES.get(table)?, |table| Ok(table.plan(&append)?))?;
+        Ok(env.byte_array_from_slice(&plan.encode_to_vec())?)
+    }
+
+    "commitAppend" "(J[B)J" => fn commit_append(env, table: jlong, commit: JByteArray<'local>) -> jlong {
+        let commit: lake::Commit = decode(env, &commit)?;
+        let version = with(TABLES.get(table)?, |table| Ok(table.commit(&commit)?))?;
+        Ok(version.map_or(-1, |version| version as jlong))
+    }
+
+    "closeTable" "(J)V" => fn close_table(_env, table: jlong) -> () {
+        TABLES.remove(table).map(drop)
+    }
+
+    "openWriter" "(Ljava/lang/String;[B)J" => fn open_writer(env, uri: JString<'local>, plan: JByteArray<'local>) -> jlong {
+        let writer = TableWriter::new(&uri.try_to_string(env)?, &decode(env, &plan)?)?;
+        Ok(WRITERS.insert(Arc::new(Mutex::new(Some(writer)))))
+    }
+
+    "writeColumns" "(J[J[II)J" => fn write_columns(
+        env, writer: jlong, batches: JLongArray<'local>, paths: JIntArray<'local>, rows: jint
+    ) -> jlong {
+        let input = input(env, &batches, &paths, rows)?;
+        write(writer, [Ok(input)])
+    }
+
+    "writeStream" "(J[B)J" => fn write_stream(env, writer: jlong, stream: JByteArray<'local>) -> jlong {
+        let stream = env.convert_byte_array(&stream)?;
+        write(writer, StreamReader::try_new(stream.as_slice(), None)?.map(|batch| batch.map(StructArray::from)))
+    }
+
+    "finishWriter" "(J)[B" => fn finish_writer(env, writer: jlong) -> JByteArray<'local> {
+        let written = match with(WRITERS.get(writer)?, |writer| Ok(writer.take()))? {
+            Some(writer) => writer.finish()?,
+            None => return Err(Error::Closed { kind: "writer", handle: writer }),
+        };
+        Ok(env.byte_array_from_slice(&written.encode_to_vec())?)
+    }
+
+    "closeWriter" "(J)V" => fn close_writer(_env, writer: jlong) -> () {
+        WRITERS.remove(writer).map(drop)
+    }
+
     "openRegion" "(J[J)V" => fn open_region(env, bytes: jlong, region: JLongArray<'local>) -> () {
         let memory = Arc::new(Region::new(size(bytes)?));
         let address = memory.address();
@@ -242,6 +305,22 @@ fn give(env: &mut Env<'_>, batch: Batch, bytes: usize, next: jlong, to: &JLongAr
     Ok(given?)
 }
 
+/// Does something with what one thread at a time may use.
+fn with<T, R>(shared: Arc<Mutex<T>>, work: impl FnOnce(&mut T) -> Result<R>) -> Result<R> {
+    work(&mut shared.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Gives batches to a writer; the bytes that it holds.
+fn write(handle: jlong, batches: impl IntoIterator<Item = Result<StructArray, ArrowError>>) -> Result<jlong> {
+    with(WRITERS.get(handle)?, |writer| {
+        let writer = writer.as_mut().ok_or(Error::Closed { kind: "writer", handle })?;
+        for batch in batches {
+            writer.write(&batch?)?;
+        }
+        Ok(writer.memory_bytes() as jlong)
+    })
+}
+
 /// What a kernel reads: for each batch, `paths` has the number of steps to the column, and the steps.
 fn input(env: &mut Env<'_>, batches: &JLongArray<'_>, paths: &JIntArray<'_>, rows: jint) -> Result<StructArray> {
     let mut handles = vec![0; batches.len(env)?];
@@ -259,7 +338,7 @@ fn input(env: &mut Env<'_>, batches: &JLongArray<'_>, paths: &JIntArray<'_>, row
     gather(&inputs, size(rows.into())?)
 }
 
-/// A message of `proto/flight.proto`.
+/// A message of the files in `proto`.
 fn decode<T: Message + Default>(env: &Env<'_>, bytes: &JByteArray<'_>) -> Result<T> {
     let bytes = env.convert_byte_array(bytes)?;
     T::decode(bytes.as_slice()).map_err(|cause| Error::Call(format!("not the message expected: {cause}")))

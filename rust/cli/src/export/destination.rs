@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashSet,
-    env, fmt,
+    fmt,
     fs::{self, File, TryLockError},
     io::{self, Write},
     mem,
@@ -11,12 +11,10 @@ use std::{
     time::Duration,
 };
 
+use downbeat_lake::store::{Bucket, bucket};
 use futures::{StreamExt, TryStreamExt};
 use object_store::{
-    ClientConfigKey, Error, MultipartUpload, ObjectStore, ObjectStoreExt, PutMode, PutOptions,
-    aws::{AmazonS3Builder, AmazonS3ConfigKey},
-    gcp::{GoogleCloudStorageBuilder, GoogleConfigKey},
-    path::Path as ObjectPath,
+    Error, MultipartUpload, ObjectStore, ObjectStoreExt, PutMode, PutOptions, path::Path as ObjectPath,
 };
 use tokio::{runtime::Handle, task::JoinSet, time::timeout};
 
@@ -45,34 +43,6 @@ const FIRST_ANSWER_OF_A_ROLE: Duration = Duration::from_secs(5);
 
 /// How long the parts of a broken upload are worth waiting for their removal.
 const ABORT: Duration = Duration::from_secs(10);
-
-/// A request with a part must end within; slow lines are shared by all threads.
-const REQUEST: &str = "5m";
-
-/// Variables that say who we are to S3; without any, there is only the role that AWS gives its own machines.
-const S3_CREDENTIALS: [&str; 5] = [
-    "AWS_ACCESS_KEY_ID",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-    "AWS_SKIP_SIGNATURE",
-];
-
-/// The same for Google's store.
-const GS_CREDENTIALS: [&str; 6] = [
-    "GOOGLE_APPLICATION_CREDENTIALS",
-    "GOOGLE_SERVICE_ACCOUNT",
-    "GOOGLE_SERVICE_ACCOUNT_PATH",
-    "GOOGLE_SERVICE_ACCOUNT_KEY",
-    "GOOGLE_BEARER_TOKEN",
-    "GOOGLE_SKIP_SIGNATURE",
-];
-
-/// Variables that may hold the address of an S3 store, the first that is set wins.
-const S3_ENDPOINT: [&str; 4] = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT", "S3_ENDPOINT"];
-
-/// The same for Google's store.
-const GS_ENDPOINT: [&str; 1] = ["GOOGLE_BASE_URL"];
 
 /// Where an export goes.
 #[derive(Debug)]
@@ -243,45 +213,11 @@ impl Store {
     fn open(url: &str, runtime: Handle, stop: Stop) -> Result<Self> {
         let refused = |what: &str| Failure::usage(format!("cannot write {url}: {what}"));
         let (scheme, rest) = url.split_once("://").unwrap_or_default();
-        let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-        if bucket.is_empty() {
-            return Err(refused("no bucket is named; write s3://bucket/prefix or gs://bucket/prefix"));
-        }
+        let (name, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        let bucket = bucket(scheme, name).map_err(|cause| refused(&cause))?;
         let prefix = ObjectPath::parse(prefix.trim_matches('/')).map_err(|cause| refused(&cause.to_string()))?;
-        let is_set = |names: &[&str]| names.iter().any(|name| set(name).is_some());
-        let (store, place, known, missing): (object_store::Result<Arc<dyn ObjectStore>>, _, _, _) = match scheme {
-            "s3" => {
-                let endpoint = endpoint(&S3_ENDPOINT).map_err(|cause| refused(&cause))?;
-                let place = match &endpoint {
-                    Some((name, endpoint)) => format!("at {endpoint} (from {name})"),
-                    None => "at AWS; another store is named by AWS_ENDPOINT_URL or S3_ENDPOINT".to_owned(),
-                };
-                let missing = "no credentials are set: put them in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (profiles \
-                               in ~/.aws are not read)";
-                (s3(bucket, endpoint.map(|(_, endpoint)| endpoint)), place, is_set(&S3_CREDENTIALS), missing)
-            }
-            "gs" => {
-                let endpoint = endpoint(&GS_ENDPOINT).map_err(|cause| refused(&cause))?;
-                let place = match &endpoint {
-                    Some((name, endpoint)) => format!("at {endpoint} (from {name})"),
-                    None => "at Google; another store is named by GOOGLE_BASE_URL".to_owned(),
-                };
-                let missing = "no credentials are set: name a key file in GOOGLE_APPLICATION_CREDENTIALS or \
-                               GOOGLE_SERVICE_ACCOUNT";
-                (gs(bucket, endpoint.as_ref().map(|(_, endpoint)| endpoint)), place, is_set(&GS_CREDENTIALS), missing)
-            }
-            other => {
-                return Err(refused(&format!(
-                    "{other}:// is no place this command can write to; give a folder, s3://bucket/prefix or \
-                     gs://bucket/prefix"
-                )));
-            }
-        };
-        let (patience, advice) = match known {
-            true => (FIRST_ANSWER, "check the bucket, the endpoint and the credentials in the environment"),
-            false => (FIRST_ANSWER_OF_A_ROLE, missing),
-        };
-        let store = store.map_err(|cause| refused(&format!("{cause}; {advice}")))?;
+        let patience = if bucket.has_credentials { FIRST_ANSWER } else { FIRST_ANSWER_OF_A_ROLE };
+        let Bucket { store, place, advice, .. } = bucket;
         let store = Self { store, prefix, shown: url.to_owned(), runtime, stop };
         store.reach(patience).map_err(|cause| refused(&format!("{cause}; looked {place}; {advice}")))?;
         Ok(store)
@@ -378,51 +314,6 @@ impl Store {
             }
         })
     }
-}
-
-/// A variable of the environment that is set to something.
-fn set(name: &str) -> Option<String> {
-    env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-/// The first of some variables that is set, and the address in it.
-fn endpoint<'a>(names: &[&'a str]) -> Result<Option<(&'a str, String)>, String> {
-    let Some((name, endpoint)) = names.iter().find_map(|name| Some((*name, set(name)?))) else {
-        return Ok(None);
-    };
-    let host = endpoint.strip_prefix("http://").or_else(|| endpoint.strip_prefix("https://"));
-    match host.is_some_and(|host| !host.is_empty() && !host.contains(char::is_whitespace)) {
-        true => Ok(Some((name, endpoint))),
-        false => Err(format!("{name} is '{endpoint}'; write http://host:port or https://host")),
-    }
-}
-
-/// Without TLS only where the endpoint says so.
-fn allows_http(endpoint: Option<&String>) -> bool {
-    endpoint.is_some_and(|endpoint| endpoint.starts_with("http://"))
-}
-
-fn s3(bucket: &str, endpoint: Option<String>) -> object_store::Result<Arc<dyn ObjectStore>> {
-    let mut builder =
-        AmazonS3Builder::from_env().with_bucket_name(bucket).with_allow_http(allows_http(endpoint.as_ref()));
-    if set("AWS_TIMEOUT").is_none() {
-        builder = builder.with_config(AmazonS3ConfigKey::Client(ClientConfigKey::Timeout), REQUEST);
-    }
-    if let Some(endpoint) = endpoint {
-        builder = builder.with_endpoint(endpoint);
-    }
-    Ok(Arc::new(builder.build()?))
-}
-
-fn gs(bucket: &str, endpoint: Option<&String>) -> object_store::Result<Arc<dyn ObjectStore>> {
-    let allow_http = GoogleConfigKey::Client(ClientConfigKey::AllowHttp);
-    let mut builder = GoogleCloudStorageBuilder::from_env()
-        .with_bucket_name(bucket)
-        .with_config(allow_http, allows_http(endpoint).to_string());
-    if set("GOOGLE_TIMEOUT").is_none() {
-        builder = builder.with_config(GoogleConfigKey::Client(ClientConfigKey::Timeout), REQUEST);
-    }
-    Ok(Arc::new(builder.build()?))
 }
 
 /// A file that appears under its name when it is finished; dropped before, it never does.

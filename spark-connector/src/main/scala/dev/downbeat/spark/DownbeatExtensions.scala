@@ -7,7 +7,7 @@ import org.apache.spark.sql.catalyst.rules.Rule
 import org.apache.spark.sql.execution.{ColumnarRule, SparkPlan}
 
 import dev.downbeat.spark.functions.{HllFunction, NativeFunction, ResolveContracts, UnresolvedCall}
-import dev.downbeat.spark.plan.{AggregateNatively, LiftNativeCalls, NativeStrategy, PickColumns}
+import dev.downbeat.spark.plan.{AggregateNatively, LiftNativeCalls, NativeStrategy, PickColumns, WriteNatively}
 import dev.downbeat.spark.source.PruneStream
 
 /** `spark.sql.extensions=dev.downbeat.spark.DownbeatExtensions`: the SQL functions, and the rules that run them as
@@ -24,7 +24,8 @@ import dev.downbeat.spark.source.PruneStream
   *   1. [[PruneStream]] has streams read only the columns and partitions that are wanted;
   *   1. before Spark puts in its transitions between rows and columns, [[AggregateNatively]] puts native partial
   *      aggregates in the place of Spark's,
-  *   1. and [[PickColumns]] makes a projection that only picks columns below a native operator a columnar one.
+  *   1. and [[PickColumns]] makes a projection that only picks columns below a native operator a columnar one;
+  *   1. after them, [[WriteNatively]] puts the operator that writes files under the write node of `format("downbeat")`.
   */
 final class DownbeatExtensions extends (SparkSessionExtensions => Unit) {
   override def apply(extensions: SparkSessionExtensions): Unit = {
@@ -46,6 +47,7 @@ final class DownbeatExtensions extends (SparkSessionExtensions => Unit) {
       new ColumnarRule { override def preColumnarTransitions: Rule[SparkPlan] = AggregateNatively }
     )
     extensions.injectColumnar(_ => PickColumns)
+    extensions.injectColumnar(_ => WriteNatively)
   }
 
   /** What DESCRIBE FUNCTION shows. */

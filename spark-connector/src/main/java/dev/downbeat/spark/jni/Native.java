@@ -13,7 +13,7 @@ package dev.downbeat.spark.jni;
  */
 final class Native {
   /** Changes with any function below. */
-  static final int ABI_VERSION = 4;
+  static final int ABI_VERSION = 5;
 
   /** Handle, address, rows, bytes, next row. */
   static final int BATCH_NUMBERS = 5;
@@ -26,7 +26,7 @@ final class Native {
 
   static native int abiVersion();
 
-  /** Batches, and regions and aggregators on their way to make one, that have not been given back. */
+  /** Batches, regions and aggregators on their way to make one, and writers, that have not been given back. */
   static native long liveBatches();
 
   /** Readers that have not been given back. */
@@ -87,6 +87,34 @@ final class Native {
   static native void drainAggregator(long aggregator, long[] result);
 
   static native void closeAggregator(long aggregator);
+
+  /** A Delta table in a folder or an object store. Nothing is read yet. */
+  static native long openTable(String uri);
+
+  /** Its columns as Spark's JSON, or null if it is not there. */
+  static native String tableColumns(long table);
+
+  /** By an {@code Append} a {@code WritePlan}; makes the table if it is not there. */
+  static native byte[] planAppend(long table, byte[] append);
+
+  /** Does what a {@code Commit} says; the table's new version, or -1 if nothing was left to do. */
+  static native long commitAppend(long table, byte[] commit);
+
+  static native void closeTable(long table);
+
+  /** A writer by a {@code WritePlan}. Closed before it is finished, it leaves no file. */
+  static native long openWriter(String uri, byte[] plan);
+
+  /** Writes rows, found as those of {@link #cleanse} are; returns the bytes that are held. */
+  static native long writeColumns(long writer, long[] batches, int[] paths, int rows);
+
+  /** Writes the rows of an Arrow stream; returns the bytes that are held. */
+  static native long writeStream(long writer, byte[] stream);
+
+  /** Ends all files; a {@code Written}. */
+  static native byte[] finishWriter(long writer);
+
+  static native void closeWriter(long writer);
 
   /** Zeroed memory for a batch to be written into; writes its handle and address. */
   static native void openRegion(long bytes, long[] region);

@@ -9,7 +9,6 @@ import org.apache.spark.sql.catalyst.rules.Rule
 import org.apache.spark.sql.catalyst.util.DateTimeUtils
 import org.apache.spark.sql.execution._
 import org.apache.spark.sql.execution.aggregate.{BaseAggregateExec, HashAggregateExec, ObjectHashAggregateExec}
-import org.apache.spark.sql.execution.datasources.v2.{BatchScanExec, MicroBatchScanExec}
 import org.apache.spark.sql.execution.streaming.operators.stateful.EventTimeWatermarkExec
 import org.apache.spark.sql.internal.SQLConf
 import org.apache.spark.sql.types._
@@ -19,7 +18,6 @@ import dev.downbeat.spark.functions.ExpressionTranslator
 import dev.downbeat.spark.jni.{NativeAggregator, NativeCleanser}
 import dev.downbeat.spark.proto.aggregate.{Aggregate, Key, Kind, Measure}
 import dev.downbeat.spark.proto.contract.{Expr, Field}
-import dev.downbeat.spark.source.{FlightMicroBatchStream, FlightScan, QueryScan}
 
 /** Puts a [[NativeAggregateExec]] in the place of Spark's partial HashAggregate, with the projections and filters below
   * it, where all of that reads native columns and has a native form. What it hands on are Spark's own buffers, so that
@@ -241,16 +239,8 @@ private[spark] object AggregateNatively extends Rule[SparkPlan] with PredicateHe
           val conditions = splitConjunctivePredicates(substituted(condition, below.defined))
           below.copy(conditions = below.conditions ++ conditions)
         }
-      case native if isNative(native) => Some(new Below(native, Nil, AttributeMap.empty))
-      case _                          => None
-    }
-
-    private def isNative(plan: SparkPlan): Boolean = plan match {
-      case _: NativeProjectExec     => true
-      case select: SelectColsExec   => isNative(select.child)
-      case scan: BatchScanExec      => scan.scan.isInstanceOf[FlightScan] || scan.scan.isInstanceOf[QueryScan]
-      case scan: MicroBatchScanExec => scan.stream.isInstanceOf[FlightMicroBatchStream]
-      case _                        => false
+      case Native(native) => Some(new Below(native, Nil, AttributeMap.empty))
+      case _              => None
     }
   }
 

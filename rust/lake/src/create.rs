@@ -1,0 +1,106 @@
+//! The first version of a table: what every reader of Delta tables can read, with no feature that a newer one would need.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use delta_kernel::schema::{DataType, StructType};
+use object_store::{ObjectStore, PutMode, PutOptions, path::Path};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{Error, Result, proto::Append, table::same};
+
+/// Properties of a table that ask no more of its readers and writers than these versions can.
+const PROPERTIES: [&str; 9] = [
+    "delta.appendOnly",
+    "delta.checkpointInterval",
+    "delta.dataSkippingNumIndexedCols",
+    "delta.dataSkippingStatsColumns",
+    "delta.deletedFileRetentionDuration",
+    "delta.enableExpiredLogCleanup",
+    "delta.logRetentionDuration",
+    "delta.setTransactionRetentionDuration",
+    "delta.targetFileSize",
+];
+
+/// Characters that the name of a column has only where names are mapped, which is a feature of newer tables.
+const NOT_IN_NAMES: &[char] = &[' ', ',', ';', '{', '}', '(', ')', '\n', '\t', '='];
+
+/// Writes version 0, unless another writer has been there first.
+pub(crate) async fn create(
+    store: &dyn ObjectStore,
+    log: &Path,
+    table: &str,
+    columns: &StructType,
+    append: &Append,
+) -> Result<()> {
+    let schema = checked(table, columns, append)?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+    let engine = concat!("Downbeat/", env!("CARGO_PKG_VERSION"));
+    let actions = [
+        json!({"commitInfo": {
+            "timestamp": now, "operation": "CREATE TABLE", "operationParameters": {}, "engineInfo": engine,
+            "txnId": Uuid::new_v4().to_string(),
+        }}),
+        json!({"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}}),
+        json!({"metaData": {
+            "id": Uuid::new_v4().to_string(),
+            "format": {"provider": "parquet", "options": {}},
+            "schemaString": schema.to_string(),
+            "partitionColumns": append.partition_columns,
+            "configuration": append.properties,
+            "createdTime": now,
+        }}),
+    ];
+    let text = actions.map(|action| action.to_string()).join("\n");
+    let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+    match store.put_opts(&log.clone().join("00000000000000000000.json"), text.into(), options).await {
+        Ok(_) | Err(object_store::Error::AlreadyExists { .. }) => Ok(()),
+        Err(cause) => Err(Error::store("create the table", table)(cause)),
+    }
+}
+
+/// The schema as it is kept: Spark's own JSON.
+fn checked(table: &str, columns: &StructType, append: &Append) -> Result<Value> {
+    let refused = |reason: String| Error::Schema { table: table.to_owned(), reason };
+    for field in columns.fields() {
+        if let Some(what) = unsupported(field.name(), field.data_type()) {
+            return Err(refused(what));
+        }
+    }
+    for name in &append.partition_columns {
+        let field = columns
+            .field(name)
+            .ok_or_else(|| refused(format!("there is no column '{name}' to partition it by; the names' case counts")))?;
+        if !same(field.data_type(), &DataType::DATE) && !same(field.data_type(), &DataType::STRING) {
+            return Err(refused(format!(
+                "it cannot be partitioned by '{name}', which is {}; use a date or a string column",
+                field.data_type()
+            )));
+        }
+    }
+    if append.partition_columns.len() >= columns.num_fields() {
+        return Err(refused("a column must be left beside those it is partitioned by".to_owned()));
+    }
+    if let Some(name) = append.properties.keys().find(|name| !PROPERTIES.contains(&name.as_str())) {
+        return Err(refused(format!("a new table cannot have the property {name}; known are {}", PROPERTIES.join(", "))));
+    }
+    serde_json::from_str(&append.columns).map_err(|cause| Error::Message(cause.to_string()))
+}
+
+/// Why a column cannot be in a table of these versions.
+fn unsupported(name: &str, of: &DataType) -> Option<String> {
+    if name.contains(NOT_IN_NAMES) {
+        return Some(format!("a column is named '{name}'; rename it, without blanks and any of ,;{{}}()="));
+    }
+    match of {
+        DataType::Struct(fields) => fields.fields().find_map(|field| unsupported(field.name(), field.data_type())),
+        DataType::Array(list) => unsupported(name, list.element_type()),
+        DataType::Map(map) => unsupported(name, map.key_type()).or_else(|| unsupported(name, map.value_type())),
+        DataType::Variant(_) => Some(format!("the column '{name}' is variant, which not every reader knows; cast it")),
+        plain if same(plain, &DataType::TIMESTAMP_NTZ) => {
+            Some(format!("the column '{name}' is timestamp_ntz, which not every reader knows; cast it to timestamp"))
+        }
+        plain if *plain == DataType::VOID => Some(format!("the column '{name}' has no type; cast it")),
+        _ => None,
+    }
+}

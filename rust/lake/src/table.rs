@@ -1,0 +1,353 @@
+//! A table's log: what an append is planned by, and what makes its files part of the table.
+
+use std::{fmt, sync::Arc, thread, time::Duration};
+
+use arrow::{
+    array::{RecordBatch, StringArray},
+    datatypes::{DataType as ArrowType, Field, Schema},
+    ipc::reader::StreamReader,
+};
+use delta_kernel::{
+    Snapshot, SnapshotRef,
+    committer::FileSystemCommitter,
+    engine::arrow_data::ArrowEngineData,
+    schema::{DataType, StructField, StructType},
+    transaction::{CommitResult, Transaction, UpdateTableOperation},
+};
+use delta_kernel_default_engine::{DefaultEngine, executor::tokio::TokioMultiThreadExecutor};
+use futures::TryStreamExt;
+use object_store::{ObjectStore, path::Path};
+use prost::Message;
+use url::Url;
+
+use crate::{
+    Error, Result, create,
+    proto::{Append, Commit, PartitionColumn, WritePlan, Written},
+    store,
+    writer::runtime,
+};
+
+/// Commits that are tried while others are quicker.
+const ATTEMPTS: usize = 100;
+
+/// How long after a failure of the store the same commit is tried again, times the number of failures.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Failures of the store that one commit survives.
+const FAILURES: usize = 5;
+
+/// A checkpoint is written after so many commits unless the table says otherwise.
+const CHECKPOINT_INTERVAL: u64 = 10;
+
+/// A Delta table, whether it is there already or not.
+///
+/// ```
+/// use downbeat_lake::{Table, TableWriter, proto::{Append, Commit}};
+/// use arrow::{array::{ArrayRef, Int64Array, StructArray}};
+/// use std::sync::Arc;
+///
+/// let folder = tempfile::tempdir()?;
+/// let mut table = Table::open(folder.path().to_str().unwrap())?;
+/// let columns = r#"{"type":"struct","fields":[{"name":"n","type":"long","nullable":true,"metadata":{}}]}"#;
+/// let plan = table.plan(&Append { columns: columns.to_owned(), ..Append::default() })?;
+///
+/// let mut writer = TableWriter::new(table.uri(), &plan)?;
+/// writer.write(&StructArray::try_from(vec![("n", Arc::new(Int64Array::from(vec![1, 2])) as ArrayRef)])?)?;
+/// let written = writer.finish()?;
+///
+/// let commit = Commit {
+///     written: vec![prost::Message::encode_to_vec(&written)],
+///     plan: Some(plan),
+///     application: "example".to_owned(),
+///     version: 7,
+///     ..Commit::default()
+/// };
+/// assert_eq!(table.commit(&commit)?, Some(1));
+/// assert_eq!(table.commit(&commit)?, None, "the table has it");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Table {
+    uri: String,
+    url: Url,
+    store: Arc<dyn ObjectStore>,
+    engine: DefaultEngine<TokioMultiThreadExecutor>,
+    latest: Option<SnapshotRef>,
+}
+
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Table").field("uri", &self.uri).finish_non_exhaustive()
+    }
+}
+
+impl Table {
+    /// The table in a folder, or under `s3://bucket/prefix`, `s3a://…` or `gs://…`. Nothing is read yet.
+    ///
+    /// # Errors
+    /// [`Error::Location`].
+    pub fn open(uri: &str) -> Result<Self> {
+        let (url, store) = store::open(uri)?;
+        let executor = Arc::new(TokioMultiThreadExecutor::new(runtime().handle().clone()));
+        let engine = DefaultEngine::builder(Arc::clone(&store)).with_task_executor(executor).build();
+        Ok(Self { uri: uri.to_owned(), url, store, engine, latest: None })
+    }
+
+    /// As it was opened.
+    pub fn uri(&self) -> &str {
+        &self.uri
+    }
+
+    /// Its columns as Spark's JSON, if it is there.
+    ///
+    /// # Errors
+    /// [`Error::Store`] and [`Error::Log`].
+    pub fn columns(&mut self) -> Result<Option<String>> {
+        match self.snapshot()? {
+            Some(snapshot) => {
+                let columns = serde_json::to_string(snapshot.schema().as_ref());
+                Ok(Some(columns.map_err(|cause| Error::Message(cause.to_string()))?))
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// How rows are to be written so that they can be part of the table, which is made if it is not there.
+    ///
+    /// # Errors
+    /// [`Error::Schema`] if the columns do not fit the table, or cannot be one's; [`Error::Store`] and [`Error::Log`].
+    pub fn plan(&mut self, append: &Append) -> Result<WritePlan> {
+        let columns: StructType = serde_json::from_str(&append.columns).map_err(|cause| Error::Schema {
+            table: self.uri.clone(),
+            reason: format!("they cannot be columns of a table: {cause}"),
+        })?;
+        let snapshot = match self.snapshot()? {
+            Some(snapshot) => snapshot,
+            None => {
+                let log = self.log()?;
+                runtime().block_on(create::create(self.store.as_ref(), &log, &self.uri, &columns, append))?;
+                self.snapshot()?.ok_or_else(|| Error::Store {
+                    tried: "find the table just made",
+                    place: self.uri.clone(),
+                    cause: "its log is empty".to_owned(),
+                })?
+            }
+        };
+        let transaction = self.transaction(&snapshot, UpdateTableOperation::Write)?;
+        let layout = transaction.logical_partition_columns();
+        self.fits(&columns, &snapshot, layout, append)?;
+        let schema = snapshot.schema();
+        let partition_columns = layout
+            .iter()
+            .map(|name| match schema.field(name).map(StructField::data_type) {
+                Some(of) if same(of, &DataType::DATE) => Ok(PartitionColumn { name: name.clone(), is_date: true }),
+                Some(of) if same(of, &DataType::STRING) => Ok(PartitionColumn { name: name.clone(), is_date: false }),
+                _ => Err(Error::Schema {
+                    table: self.uri.clone(),
+                    reason: format!(
+                        "it is partitioned by '{name}', which is neither a date nor a string; write it with Spark's own Delta writer"
+                    ),
+                }),
+            })
+            .collect::<Result<_>>()?;
+        let state = self.state(&transaction)?;
+        let columns = columns.fields().map(|field| field.name().clone()).collect();
+        Ok(WritePlan { state, columns, partition_columns })
+    }
+
+    /// Makes the files of an append part of the table, in its next version, which is returned. None if there are none, or if the
+    /// table has the application's commit of this number, or a later one, already: the files are left to `VACUUM` then.
+    ///
+    /// # Errors
+    /// [`Error::Changed`] if the table is no longer the one that was planned for; [`Error::Contention`]; [`Error::Store`] and
+    /// [`Error::Log`]. After any error the commit may be tried again: it happens once.
+    pub fn commit(&mut self, commit: &Commit) -> Result<Option<u64>> {
+        let plan = commit.plan.as_ref().ok_or_else(|| Error::Message("a commit without its plan".to_owned()))?;
+        let adds = adds(commit)?;
+        if adds.is_empty() {
+            return Ok(None);
+        }
+        let operation = match commit.streaming {
+            true => UpdateTableOperation::StreamingUpdate,
+            false => UpdateTableOperation::Write,
+        };
+        let planned = parsed(&plan.state)?;
+        let mut failures = 0;
+        for _ in 0..ATTEMPTS {
+            let snapshot = self.snapshot()?.ok_or_else(|| Error::Changed {
+                table: self.uri.clone(),
+                change: "it is gone".to_owned(),
+            })?;
+            let known = snapshot.get_app_id_version(&commit.application, &self.engine).map_err(Error::log(&self.uri))?;
+            if known.is_some_and(|known| known >= commit.version) {
+                return Ok(None);
+            }
+            let mut transaction = self.transaction(&snapshot, operation.clone())?;
+            if parsed(&self.state(&transaction)?)? != planned {
+                let change = "its columns, partitions or properties are others now".to_owned();
+                return Err(Error::Changed { table: self.uri.clone(), change });
+            }
+            transaction = transaction.with_transaction_id(commit.application.clone(), commit.version);
+            if !commit.note.is_empty() {
+                let (note, schema) = note(&commit.note)?;
+                transaction = transaction.with_commit_info(Box::new(ArrowEngineData::new(note)), schema);
+            }
+            for add in &adds {
+                transaction.add_files(Box::new(ArrowEngineData::new(add.clone())));
+            }
+            match transaction.commit(&self.engine).map_err(Error::log(&self.uri))? {
+                CommitResult::Committed(committed) => {
+                    self.latest = committed.post_commit_snapshot().cloned();
+                    self.checkpoint();
+                    return Ok(Some(committed.commit_version()));
+                }
+                CommitResult::Conflicted(_) => {}
+                // It may have been written all the same: the next look at the log tells.
+                CommitResult::Retryable(failed) => {
+                    failures += 1;
+                    if failures == FAILURES {
+                        return Err(Error::log(&self.uri)(failed.error));
+                    }
+                    thread::sleep(PAUSE * failures as u32);
+                }
+            }
+        }
+        Err(Error::Contention { table: self.uri.clone(), attempts: ATTEMPTS })
+    }
+
+    /// Sums the log up every few commits, so that readers need not read all of it. That it fails changes no answer.
+    fn checkpoint(&mut self) {
+        let Some(snapshot) = self.latest.take() else { return };
+        let interval = snapshot.table_properties().checkpoint_interval.map_or(CHECKPOINT_INTERVAL, Into::into);
+        self.latest = match snapshot.version() % interval {
+            0 => snapshot.checkpoint(&self.engine, None).ok().map(|(_, with)| with),
+            _ => Some(snapshot),
+        };
+    }
+
+    /// The table as it is now.
+    fn snapshot(&mut self) -> Result<Option<SnapshotRef>> {
+        let built = match self.latest.take() {
+            Some(known) => Snapshot::builder_from(known).build(&self.engine),
+            None if self.is_there()? => Snapshot::builder_for(self.url.as_str()).build(&self.engine),
+            None => return Ok(None),
+        };
+        let snapshot = built.map_err(Error::log(&self.uri))?;
+        self.latest = Some(Arc::clone(&snapshot));
+        Ok(Some(snapshot))
+    }
+
+    fn is_there(&self) -> Result<bool> {
+        let log = self.log()?;
+        let first = runtime().block_on(async { self.store.list(Some(&log)).try_next().await });
+        Ok(first.map_err(Error::store("read the log of", &self.uri))?.is_some())
+    }
+
+    fn log(&self) -> Result<Path> {
+        let path = Path::from_url_path(self.url.path())
+            .map_err(|cause| Error::Location { uri: self.uri.clone(), reason: cause.to_string() })?;
+        Ok(path.join("_delta_log"))
+    }
+
+    fn transaction(&self, snapshot: &SnapshotRef, operation: UpdateTableOperation) -> Result<Transaction> {
+        Arc::clone(snapshot)
+            .update_table(operation, concat!("Downbeat/", env!("CARGO_PKG_VERSION")), true)
+            .with_blind_append()
+            .build(&self.engine, Box::new(FileSystemCommitter::new()))
+            .map_err(Error::log(&self.uri))
+    }
+
+    fn state(&self, transaction: &Transaction) -> Result<Vec<u8>> {
+        transaction.write_state().and_then(|state| state.encode()).map_err(Error::log(&self.uri))
+    }
+
+    /// Whether rows of these columns can be appended.
+    fn fits(&self, columns: &StructType, table: &Snapshot, layout: &[String], append: &Append) -> Result<()> {
+        let refused = |reason: String| Err(Error::Schema { table: self.uri.clone(), reason });
+        let schema = table.schema();
+        for field in columns.fields() {
+            let Some(known) = find(&schema, field.name()) else {
+                return refused(format!(
+                    "it has no column '{}'; drop it from the rows, or add it first: ALTER TABLE … ADD COLUMNS",
+                    field.name()
+                ));
+            };
+            if !same(known.data_type(), field.data_type()) {
+                return refused(format!(
+                    "its column '{}' is {}, the rows have {}; cast it",
+                    known.name(),
+                    known.data_type(),
+                    field.data_type()
+                ));
+            }
+        }
+        if let Some(missing) =
+            schema.fields().find(|field| !field.is_nullable() && find(columns, field.name()).is_none())
+        {
+            return refused(format!("they lack '{}', which is never null in it; add it to them", missing.name()));
+        }
+        if let Some(missing) = layout.iter().find(|name| find(columns, name).is_none()) {
+            return refused(format!("they lack '{missing}', which it is partitioned by; add it to them"));
+        }
+        let wanted = &append.partition_columns;
+        if !wanted.is_empty() && wanted != layout {
+            return refused(format!(
+                "it is partitioned by ({}), not by ({}); leave partitionColumns out",
+                layout.join(", "),
+                wanted.join(", ")
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// A column by its name, whose case does not count, as in Spark.
+pub(crate) fn find<'a>(columns: &'a StructType, name: &str) -> Option<&'a StructField> {
+    columns.fields().find(|field| field.name().eq_ignore_ascii_case(name))
+}
+
+/// Whether types are the same, wherever nulls may be.
+pub(crate) fn same(one: &DataType, other: &DataType) -> bool {
+    match (one, other) {
+        (DataType::Struct(one), DataType::Struct(other)) => {
+            one.num_fields() == other.num_fields()
+                && one
+                    .fields()
+                    .zip(other.fields())
+                    .all(|(one, other)| one.name() == other.name() && same(one.data_type(), other.data_type()))
+        }
+        (DataType::Array(one), DataType::Array(other)) => same(one.element_type(), other.element_type()),
+        (DataType::Map(one), DataType::Map(other)) => {
+            same(one.key_type(), other.key_type()) && same(one.value_type(), other.value_type())
+        }
+        _ => one == other,
+    }
+}
+
+/// The same state may be encoded in several orders.
+fn parsed(state: &[u8]) -> Result<serde_json::Value> {
+    serde_json::from_slice(state).map_err(|cause| Error::Message(cause.to_string()))
+}
+
+/// The log's rows of all files.
+fn adds(commit: &Commit) -> Result<Vec<RecordBatch>> {
+    let mut adds = Vec::new();
+    for written in &commit.written {
+        let written = Written::decode(written.as_slice()).map_err(|cause| Error::Message(cause.to_string()))?;
+        for file in written.files {
+            for add in StreamReader::try_new(file.add.as_slice(), None)? {
+                adds.push(add?);
+            }
+        }
+    }
+    Ok(adds)
+}
+
+/// What Spark calls user metadata, and shows in a table's history.
+fn note(text: &str) -> Result<(RecordBatch, Arc<StructType>)> {
+    const NAME: &str = "userMetadata";
+    let schema = Schema::new(vec![Field::new(NAME, ArrowType::Utf8, true)]);
+    let batch = RecordBatch::try_new(Arc::new(schema), vec![Arc::new(StringArray::from(vec![text]))])?;
+    let columns = StructType::try_new([StructField::nullable(NAME, DataType::STRING)])
+        .map_err(|cause| Error::Message(cause.to_string()))?;
+    Ok((batch, Arc::new(columns)))
+}

@@ -1,0 +1,362 @@
+//! Record batches on their way into Parquet files, one for each partition.
+
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    fmt,
+    sync::{Arc, LazyLock},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use arrow::{
+    array::{Array, ArrayRef, RecordBatch, StructArray, new_null_array},
+    compute::{BatchCoalescer, cast, take_record_batch},
+    datatypes::{DataType, Schema, SchemaRef},
+    error::ArrowError,
+    ipc::writer::StreamWriter,
+};
+use delta_kernel::{
+    FileMeta, KernelResult,
+    engine::{arrow_conversion::TryIntoArrow, arrow_data::EngineDataArrowExt},
+    expressions::Scalar,
+    schema::{DataType as KernelType, StructType},
+    transaction::{BoundWriteContext, WriteState},
+};
+use delta_kernel_default_engine::{build_add_file_metadata, parquet::DataFileMetadata, stats::FileStatsAccumulator};
+use object_store::{ObjectStore, ObjectStoreExt, buffered::BufWriter, path::Path};
+use parquet::{
+    arrow::AsyncArrowWriter,
+    basic::{Compression, ZstdLevel},
+    file::properties::WriterProperties,
+};
+use tokio::runtime::{Builder, Runtime};
+use url::Url;
+use uuid::Uuid;
+
+use crate::{
+    Error, Result,
+    partitions::{self, Key, Partitions},
+    proto::{File, WritePlan, Written},
+    store,
+};
+
+/// Rows that are encoded at a time. Fewer wait for more of their partition.
+const ROWS: usize = 8192;
+
+/// Bytes that a writer holds at most before it encodes and sends what it has most of.
+const MOST_BYTES: usize = 128 << 20;
+
+/// A file that has so many bytes is closed, and another begun.
+const FILE_BYTES: usize = 256 << 20;
+
+/// What is sent to a store at a time.
+const PART_BYTES: usize = 8 << 20;
+
+/// One writer of a table: give it batches, then take what it has written. Dropped before, it leaves nothing that anybody reads.
+pub struct TableWriter {
+    uri: String,
+    root: Url,
+    store: Arc<dyn ObjectStore>,
+    state: Arc<WriteState>,
+    /// For each of the table's columns that files hold, which of those that come it is.
+    columns: Vec<Option<usize>>,
+    /// Those that come which the table is partitioned by, with the names they have there.
+    partitioned_by: Vec<(String, usize)>,
+    schema: SchemaRef,
+    physical: Arc<StructType>,
+    splitter: Partitions,
+    parts: HashMap<Key, Part>,
+    written: Vec<File>,
+    properties: WriterProperties,
+}
+
+impl fmt::Debug for TableWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TableWriter").field("uri", &self.uri).finish_non_exhaustive()
+    }
+}
+
+/// The rows of one partition.
+struct Part {
+    context: BoundWriteContext,
+    waiting: BatchCoalescer,
+    /// Bytes of the rows that wait.
+    waiting_bytes: usize,
+    file: Option<OpenFile>,
+}
+
+struct OpenFile {
+    url: Url,
+    writer: AsyncArrowWriter<BufWriter>,
+    stats: FileStatsAccumulator,
+    rows: u64,
+}
+
+/// What sends and receives for all writers and tables. Encoding is done by the threads that call.
+pub(crate) fn runtime() -> &'static Runtime {
+    static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+        // A process that cannot start a thread cannot go on either way.
+        #[expect(clippy::expect_used, reason = "there is nobody to tell")]
+        Builder::new_multi_thread().worker_threads(2).thread_name("downbeat-lake").enable_all().build().expect("threads")
+    });
+    &RUNTIME
+}
+
+impl TableWriter {
+    /// A writer by the plan of a table's append.
+    ///
+    /// # Errors
+    /// [`Error::Location`]; [`Error::Message`] if the plan is not of this version.
+    pub fn new(uri: &str, plan: &WritePlan) -> Result<Self> {
+        let (_, store) = store::open(uri)?;
+        let state = WriteState::decode(&plan.state).map_err(Error::log(uri))?;
+        let place = |name: &str| plan.columns.iter().position(|column| column.eq_ignore_ascii_case(name));
+        let (mut partitioned_by, mut types, mut nulls) = (Vec::new(), Vec::new(), HashMap::new());
+        for column in &plan.partition_columns {
+            let at = place(&column.name)
+                .ok_or_else(|| Error::Message(format!("a plan without its column '{}'", column.name)))?;
+            let (of, kept) = match column.is_date {
+                true => (DataType::Date32, KernelType::DATE),
+                false => (DataType::Utf8, KernelType::STRING),
+            };
+            partitioned_by.push((column.name.clone(), at));
+            types.push(of);
+            nulls.insert(column.name.clone(), Scalar::Null(kept));
+        }
+        // Files of all partitions have the same columns.
+        let any = context(&state, nulls).map_err(Error::log(uri))?;
+        let (logical, physical) = (any.logical_data_schema(), Arc::clone(any.physical_data_schema()));
+        if logical.num_fields() != physical.num_fields() {
+            return Err(Error::Schema {
+                table: uri.to_owned(),
+                reason: "its files hold other columns than it shows; write it with Spark's own Delta writer".to_owned(),
+            });
+        }
+        let columns = logical.fields().map(|field| place(field.name())).collect();
+        let schema: Schema = physical.as_ref().try_into_arrow()?;
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(ZstdLevel::default()))
+            .set_created_by(concat!("Downbeat ", env!("CARGO_PKG_VERSION")).to_owned())
+            .build();
+        Ok(Self {
+            uri: uri.to_owned(),
+            root: any.table_root_dir().clone(),
+            store,
+            state,
+            columns,
+            partitioned_by,
+            schema: Arc::new(schema),
+            physical,
+            splitter: Partitions::new(types)?,
+            parts: HashMap::new(),
+            written: Vec::new(),
+            properties,
+        })
+    }
+
+    /// Takes rows, whose columns are those of the plan, by position.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if a file cannot be written; [`Error::Arrow`] if the columns are of other types than planned, or null where
+    /// the table has no nulls.
+    pub fn write(&mut self, rows: &StructArray) -> Result<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let batch = self.physical(rows)?;
+        let by = self
+            .partitioned_by
+            .iter()
+            .zip(self.splitter.types())
+            .map(|((_, at), of)| Ok(cast(rows.column(*at), of)?))
+            .collect::<Result<Vec<ArrayRef>>>()?;
+        for (key, first, places) in self.splitter.split(&by, batch.num_rows())? {
+            let part = match self.parts.entry(key) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => {
+                    let mut values = HashMap::new();
+                    for ((name, _), column) in self.partitioned_by.iter().zip(&by) {
+                        values.insert(name.clone(), partitions::value(column, first)?);
+                    }
+                    let context = context(&self.state, values).map_err(Error::log(&self.uri))?;
+                    let waiting = BatchCoalescer::new(Arc::clone(&self.schema), ROWS)
+                        .with_biggest_coalesce_batch_size(Some(ROWS / 2));
+                    new.insert(Part { context, waiting, waiting_bytes: 0, file: None })
+                }
+            };
+            let taken = match places {
+                None => batch.clone(),
+                Some(places) => take_record_batch(&batch, &places)?,
+            };
+            part.waiting_bytes += slice_bytes(&taken)?;
+            part.waiting.push_batch(taken)?;
+            while let Some(batch) = part.waiting.next_completed_batch() {
+                part.waiting_bytes = part.waiting_bytes.saturating_sub(slice_bytes(&batch)?);
+                let output = Output { uri: &self.uri, store: &self.store, physical: &self.physical, properties: &self.properties };
+                if let Some(file) = part.encode(&output, &batch)? {
+                    self.written.push(file);
+                }
+            }
+        }
+        self.make_room()
+    }
+
+    /// Bytes that it holds: rows that wait, and what is encoded and not sent.
+    pub fn memory_bytes(&self) -> usize {
+        self.parts.values().map(Part::memory_bytes).sum()
+    }
+
+    /// Ends all files, and says what was written.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn finish(mut self) -> Result<Written> {
+        let output = Output { uri: &self.uri, store: &self.store, physical: &self.physical, properties: &self.properties };
+        for part in self.parts.values_mut() {
+            part.waiting.finish_buffered_batch()?;
+            while let Some(batch) = part.waiting.next_completed_batch() {
+                self.written.extend(part.encode(&output, &batch)?);
+            }
+            self.written.extend(part.close(&output)?);
+        }
+        Ok(Written { files: std::mem::take(&mut self.written) })
+    }
+
+    /// The columns that files hold, in their types.
+    fn physical(&self, rows: &StructArray) -> Result<RecordBatch> {
+        let columns = self
+            .columns
+            .iter()
+            .zip(self.schema.fields())
+            .map(|(at, field)| match at {
+                None => Ok(new_null_array(field.data_type(), rows.len())),
+                Some(at) if rows.column(*at).data_type() == field.data_type() => Ok(Arc::clone(rows.column(*at))),
+                // Words of a dictionary, a zone by another name, items of a list by another name.
+                Some(at) => cast(rows.column(*at), field.data_type()),
+            })
+            .collect::<Result<_, ArrowError>>()?;
+        Ok(RecordBatch::try_new(Arc::clone(&self.schema), columns)?)
+    }
+
+    /// Sends what there is most of while too much is held.
+    fn make_room(&mut self) -> Result<()> {
+        let output = Output { uri: &self.uri, store: &self.store, physical: &self.physical, properties: &self.properties };
+        while self.parts.values().map(Part::memory_bytes).sum::<usize>() > MOST_BYTES {
+            let Some(largest) = self.parts.values_mut().max_by_key(|part| part.memory_bytes()) else { break };
+            largest.waiting.finish_buffered_batch()?;
+            largest.waiting_bytes = 0;
+            while let Some(batch) = largest.waiting.next_completed_batch() {
+                self.written.extend(largest.encode(&output, &batch)?);
+            }
+            largest.send(&output)?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for TableWriter {
+    fn drop(&mut self) {
+        // What is whole and was not handed on is nobody's; what cannot be removed now is left to VACUUM.
+        for file in &self.written {
+            if let Ok(url) = self.root.join(&file.path)
+                && let Ok(path) = Path::from_url_path(url.path())
+            {
+                let _ = runtime().block_on(self.store.delete(&path));
+            }
+        }
+        for part in self.parts.values_mut() {
+            if let Some(file) = part.file.take() {
+                let mut target = file.writer.into_inner();
+                let _ = runtime().block_on(target.abort());
+            }
+        }
+    }
+}
+
+impl Part {
+    fn memory_bytes(&self) -> usize {
+        self.waiting_bytes + self.file.as_ref().map_or(0, |file| file.writer.memory_size())
+    }
+
+    /// Adds rows to the file, which is handed on when it is large enough.
+    fn encode(&mut self, output: &Output<'_>, batch: &RecordBatch) -> Result<Option<File>> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(output.create(&self.context)?),
+        };
+        file.stats.merge(batch).map_err(Error::log(output.uri))?;
+        runtime().block_on(file.writer.write(batch)).map_err(Error::file("write", file.url.as_str()))?;
+        file.rows += batch.num_rows() as u64;
+        match file.writer.bytes_written() + file.writer.in_progress_size() >= FILE_BYTES {
+            true => self.close(output),
+            false => Ok(None),
+        }
+    }
+
+    /// Ends a group of rows, and sends what is encoded.
+    fn send(&mut self, output: &Output<'_>) -> Result<()> {
+        match &mut self.file {
+            Some(file) => runtime().block_on(file.writer.flush()).map_err(Error::file("write", file.url.as_str())),
+            None => Err(Error::Message(format!("nothing is held for {}", output.uri))),
+        }
+    }
+
+    fn close(&mut self, output: &Output<'_>) -> Result<Option<File>> {
+        let Some(mut file) = self.file.take() else { return Ok(None) };
+        let place = file.url.as_str().to_owned();
+        let finished = runtime().block_on(file.writer.finish());
+        if let Err(cause) = finished {
+            let mut target = file.writer.into_inner();
+            // The first failure is the one to tell.
+            let _ = runtime().block_on(target.abort());
+            return Err(Error::file("write", place)(cause));
+        }
+        let bytes = file.writer.bytes_written() as u64;
+        let stats = file.stats.finish().map_err(Error::log(output.uri))?;
+        let stats = stats.ok_or_else(|| Error::Message(format!("{place} has no rows")))?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
+        let path = self.context.resolve_file_path(&file.url).map_err(Error::log(output.uri))?;
+        let meta = FileMeta::new(file.url, now, bytes);
+        let add = build_add_file_metadata(DataFileMetadata::new(meta, stats), &self.context)
+            .and_then(EngineDataArrowExt::try_into_record_batch)
+            .map_err(Error::log(output.uri))?;
+        let mut stream = StreamWriter::try_new(Vec::new(), add.schema_ref())?;
+        stream.write(&add)?;
+        Ok(Some(File { path, rows: file.rows, bytes, add: stream.into_inner()? }))
+    }
+}
+
+/// What all files of a writer have in common.
+struct Output<'a> {
+    uri: &'a str,
+    store: &'a Arc<dyn ObjectStore>,
+    physical: &'a Arc<StructType>,
+    properties: &'a WriterProperties,
+}
+
+impl Output<'_> {
+    fn create(&self, context: &BoundWriteContext) -> Result<OpenFile> {
+        let name = format!("{}.zstd.parquet", Uuid::new_v4());
+        let located = |cause: &dyn fmt::Display| Error::Location { uri: self.uri.to_owned(), reason: cause.to_string() };
+        let url = context.write_dir().join(&name).map_err(|cause| located(&cause))?;
+        let path = Path::from_url_path(url.path()).map_err(|cause| located(&cause))?;
+        let target = BufWriter::with_capacity(Arc::clone(self.store), path, PART_BYTES);
+        let schema: Schema = self.physical.as_ref().try_into_arrow()?;
+        let writer = AsyncArrowWriter::try_new(target, Arc::new(schema), Some(self.properties.clone()))
+            .map_err(Error::file("write", url.as_str()))?;
+        Ok(OpenFile { stats: FileStatsAccumulator::new(context.stats_columns(), self.physical), url, writer, rows: 0 })
+    }
+}
+
+fn context(state: &Arc<WriteState>, values: HashMap<String, Scalar>) -> KernelResult<BoundWriteContext> {
+    let builder = state.write_context_builder();
+    match values.is_empty() {
+        true => builder,
+        false => builder.with_partition_values(values),
+    }
+    .build()
+}
+
+/// Bytes of a batch's own rows, though its buffers may be parts of larger ones.
+fn slice_bytes(batch: &RecordBatch) -> Result<usize> {
+    Ok(batch.columns().iter().map(|column| column.to_data().get_slice_memory_size()).sum::<Result<_, _>>()?)
+}
