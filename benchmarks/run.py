@@ -33,6 +33,7 @@ PARTS = {
     "aggregate": [PYTHON, "benchmarks/aggregate.py"],
     "dedupe": [PYTHON, "benchmarks/dedupe.py"],
     "rules": [PYTHON, "benchmarks/rules.py"],
+    "sink": [PYTHON, "benchmarks/sink.py"],
     "source": [PYTHON, "benchmarks/source/run.py"],
     "ingest": [PYTHON, "benchmarks/ingest.py"],
     "demo": [PYTHON, "demo/demo.py", "--check"],

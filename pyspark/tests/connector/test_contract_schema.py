@@ -19,7 +19,11 @@ SCHEMA = json.loads((session.PROJECT / "contracts/contract.schema.json").read_te
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
 #: What each normaliser needs beside itself.
-NEEDS: dict[str, dict[str, Any]] = {"one_of": {"values": ["a"]}, "uri_id": {"prefix": "a:"}}
+NEEDS: dict[str, dict[str, Any]] = {
+    "one_of": {"values": ["a"]},
+    "uri_id": {"prefix": "a:"},
+    "decimal": {"precision": 18},
+}
 KEYS: dict[str, Any] = {
     "required": True,
     "min": "x",
@@ -43,7 +47,7 @@ def test_a_mistake_of_form_is_one_in_both(contract: str, said: str) -> None:
     except yaml.YAMLError:
         return
     # Names, types and conditions are Spark's to judge.
-    form = ["there is no", "it lacks", "it belongs to", "this release reads version"]
+    form = ["there is no", "it lacks", "it belongs to", "this release reads version", "digits, 1 to 38"]
     mistake = any(words in said for words in form) and "no field" not in said
     assert bool(list(VALIDATOR.iter_errors(spec))) == mistake or "has no field" in said
 

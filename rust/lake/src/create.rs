@@ -7,7 +7,7 @@ use object_store::{ObjectStore, PutMode, PutOptions, path::Path};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::{Error, Result, proto::Append, table::same};
+use crate::{Error, Result, proto::Append};
 
 /// Properties of a table that ask no more of its readers and writers than these versions can.
 const PROPERTIES: [&str; 9] = [
@@ -68,9 +68,9 @@ fn checked(table: &str, columns: &StructType, append: &Append) -> Result<Value> 
         }
     }
     for name in &append.partition_columns {
-        let field = columns
-            .field(name)
-            .ok_or_else(|| refused(format!("there is no column '{name}' to partition it by; the names' case counts")))?;
+        let field = columns.field(name).ok_or_else(|| {
+            refused(format!("there is no column '{name}' to partition it by; the names' case counts"))
+        })?;
         if !same(field.data_type(), &DataType::DATE) && !same(field.data_type(), &DataType::STRING) {
             return Err(refused(format!(
                 "it cannot be partitioned by '{name}', which is {}; use a date or a string column",
@@ -82,7 +82,10 @@ fn checked(table: &str, columns: &StructType, append: &Append) -> Result<Value> 
         return Err(refused("a column must be left beside those it is partitioned by".to_owned()));
     }
     if let Some(name) = append.properties.keys().find(|name| !PROPERTIES.contains(&name.as_str())) {
-        return Err(refused(format!("a new table cannot have the property {name}; known are {}", PROPERTIES.join(", "))));
+        return Err(refused(format!(
+            "a new table cannot have the property {name}; known are {}",
+            PROPERTIES.join(", ")
+        )));
     }
     serde_json::from_str(&append.columns).map_err(|cause| Error::Message(cause.to_string()))
 }
@@ -102,5 +105,23 @@ fn unsupported(name: &str, of: &DataType) -> Option<String> {
         }
         plain if *plain == DataType::VOID => Some(format!("the column '{name}' has no type; cast it")),
         _ => None,
+    }
+}
+
+/// Whether types are the same, wherever nulls may be.
+pub(crate) fn same(one: &DataType, other: &DataType) -> bool {
+    match (one, other) {
+        (DataType::Struct(one), DataType::Struct(other)) => {
+            one.num_fields() == other.num_fields()
+                && one
+                    .fields()
+                    .zip(other.fields())
+                    .all(|(one, other)| one.name() == other.name() && same(one.data_type(), other.data_type()))
+        }
+        (DataType::Array(one), DataType::Array(other)) => same(one.element_type(), other.element_type()),
+        (DataType::Map(one), DataType::Map(other)) => {
+            same(one.key_type(), other.key_type()) && same(one.value_type(), other.value_type())
+        }
+        _ => one == other,
     }
 }

@@ -32,7 +32,9 @@ pub enum Error {
         change: String,
     },
     /// Others commit to the table faster than this could.
-    #[error("the table {table} was committed to {attempts} times by others while this commit was tried; try again, with fewer writers")]
+    #[error(
+        "the table {table} was committed to {attempts} times by others while this commit was tried; try again, with fewer writers"
+    )]
     Contention {
         /// The table's address.
         table: String,

@@ -3,7 +3,10 @@
 //! Addresses, keys and endpoints of stores come from the environment alone: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_REGION`
 //! and what else `object_store` reads, and [`S3_ENDPOINT`]; for Google's store `GOOGLE_APPLICATION_CREDENTIALS` and the like.
 
-use std::{env, path, sync::Arc};
+use std::{
+    env, path,
+    sync::{Arc, LazyLock},
+};
 
 use object_store::{
     ClientConfigKey, ObjectStore,
@@ -11,6 +14,7 @@ use object_store::{
     gcp::{GoogleCloudStorageBuilder, GoogleConfigKey},
     local::LocalFileSystem,
 };
+use tokio::runtime::{Builder, Runtime};
 use url::Url;
 
 use crate::{Error, Result};
@@ -124,6 +128,21 @@ pub(crate) fn open(uri: &str) -> Result<(Url, Arc<dyn ObjectStore>)> {
     };
     let url = Url::parse(&text).map_err(|cause| refused(cause.to_string()))?;
     Ok((url, bucket.store))
+}
+
+/// What sends and receives for all writers and tables. Encoding is done by the threads that call.
+pub(crate) fn runtime() -> &'static Runtime {
+    static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+        // A process that cannot start a thread cannot go on either way.
+        #[expect(clippy::expect_used, reason = "there is nobody to tell")]
+        Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("downbeat-lake")
+            .enable_all()
+            .build()
+            .expect("threads")
+    });
+    &RUNTIME
 }
 
 /// A variable of the environment that is set to something.

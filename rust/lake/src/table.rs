@@ -21,10 +21,10 @@ use prost::Message;
 use url::Url;
 
 use crate::{
-    Error, Result, create,
+    Error, Result,
+    create::{create, same},
     proto::{Append, Commit, PartitionColumn, WritePlan, Written},
-    store,
-    writer::runtime,
+    store::{self, runtime},
 };
 
 /// Commits that are tried while others are quicker.
@@ -124,7 +124,7 @@ impl Table {
             Some(snapshot) => snapshot,
             None => {
                 let log = self.log()?;
-                runtime().block_on(create::create(self.store.as_ref(), &log, &self.uri, &columns, append))?;
+                runtime().block_on(create(self.store.as_ref(), &log, &self.uri, &columns, append))?;
                 self.snapshot()?.ok_or_else(|| Error::Store {
                     tried: "find the table just made",
                     place: self.uri.clone(),
@@ -173,11 +173,11 @@ impl Table {
         let planned = parsed(&plan.state)?;
         let mut failures = 0;
         for _ in 0..ATTEMPTS {
-            let snapshot = self.snapshot()?.ok_or_else(|| Error::Changed {
-                table: self.uri.clone(),
-                change: "it is gone".to_owned(),
-            })?;
-            let known = snapshot.get_app_id_version(&commit.application, &self.engine).map_err(Error::log(&self.uri))?;
+            let snapshot = self
+                .snapshot()?
+                .ok_or_else(|| Error::Changed { table: self.uri.clone(), change: "it is gone".to_owned() })?;
+            let known =
+                snapshot.get_app_id_version(&commit.application, &self.engine).map_err(Error::log(&self.uri))?;
             if known.is_some_and(|known| known >= commit.version) {
                 return Ok(None);
             }
@@ -301,26 +301,8 @@ impl Table {
 }
 
 /// A column by its name, whose case does not count, as in Spark.
-pub(crate) fn find<'a>(columns: &'a StructType, name: &str) -> Option<&'a StructField> {
+fn find<'a>(columns: &'a StructType, name: &str) -> Option<&'a StructField> {
     columns.fields().find(|field| field.name().eq_ignore_ascii_case(name))
-}
-
-/// Whether types are the same, wherever nulls may be.
-pub(crate) fn same(one: &DataType, other: &DataType) -> bool {
-    match (one, other) {
-        (DataType::Struct(one), DataType::Struct(other)) => {
-            one.num_fields() == other.num_fields()
-                && one
-                    .fields()
-                    .zip(other.fields())
-                    .all(|(one, other)| one.name() == other.name() && same(one.data_type(), other.data_type()))
-        }
-        (DataType::Array(one), DataType::Array(other)) => same(one.element_type(), other.element_type()),
-        (DataType::Map(one), DataType::Map(other)) => {
-            same(one.key_type(), other.key_type()) && same(one.value_type(), other.value_type())
-        }
-        _ => one == other,
-    }
 }
 
 /// The same state may be encoded in several orders.

@@ -1,9 +1,9 @@
 //! Record batches on their way into Parquet files, one for each partition.
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
+    collections::{HashMap, HashSet, hash_map::Entry},
     fmt,
-    sync::{Arc, LazyLock},
+    sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -11,8 +11,8 @@ use arrow::{
     array::{Array, ArrayRef, RecordBatch, StructArray, new_null_array},
     compute::{BatchCoalescer, cast, take_record_batch},
     datatypes::{DataType, Schema, SchemaRef},
-    error::ArrowError,
     ipc::writer::StreamWriter,
+    row::{RowConverter, SortField},
 };
 use delta_kernel::{
     FileMeta, KernelResult,
@@ -28,7 +28,6 @@ use parquet::{
     basic::{Compression, ZstdLevel},
     file::properties::WriterProperties,
 };
-use tokio::runtime::{Builder, Runtime};
 use url::Url;
 use uuid::Uuid;
 
@@ -36,7 +35,7 @@ use crate::{
     Error, Result,
     partitions::{self, Key, Partitions},
     proto::{File, WritePlan, Written},
-    store,
+    store::{self, runtime},
 };
 
 /// Rows that are encoded at a time. Fewer wait for more of their partition.
@@ -89,16 +88,6 @@ struct OpenFile {
     writer: AsyncArrowWriter<BufWriter>,
     stats: FileStatsAccumulator,
     rows: u64,
-}
-
-/// What sends and receives for all writers and tables. Encoding is done by the threads that call.
-pub(crate) fn runtime() -> &'static Runtime {
-    static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
-        // A process that cannot start a thread cannot go on either way.
-        #[expect(clippy::expect_used, reason = "there is nobody to tell")]
-        Builder::new_multi_thread().worker_threads(2).thread_name("downbeat-lake").enable_all().build().expect("threads")
-    });
-    &RUNTIME
 }
 
 impl TableWriter {
@@ -156,8 +145,8 @@ impl TableWriter {
     /// Takes rows, whose columns are those of the plan, by position.
     ///
     /// # Errors
-    /// [`Error::Store`] if a file cannot be written; [`Error::Arrow`] if the columns are of other types than planned, or null where
-    /// the table has no nulls.
+    /// [`Error::Store`] if a file cannot be written; [`Error::Schema`] if columns are null where the table has no nulls;
+    /// [`Error::Arrow`] if they are of other types than planned.
     pub fn write(&mut self, rows: &StructArray) -> Result<()> {
         if rows.is_empty() {
             return Ok(());
@@ -191,7 +180,12 @@ impl TableWriter {
             part.waiting.push_batch(taken)?;
             while let Some(batch) = part.waiting.next_completed_batch() {
                 part.waiting_bytes = part.waiting_bytes.saturating_sub(slice_bytes(&batch)?);
-                let output = Output { uri: &self.uri, store: &self.store, physical: &self.physical, properties: &self.properties };
+                let output = Output {
+                    uri: &self.uri,
+                    store: &self.store,
+                    physical: &self.physical,
+                    properties: &self.properties,
+                };
                 if let Some(file) = part.encode(&output, &batch)? {
                     self.written.push(file);
                 }
@@ -210,7 +204,8 @@ impl TableWriter {
     /// # Errors
     /// As [`write`](Self::write).
     pub fn finish(mut self) -> Result<Written> {
-        let output = Output { uri: &self.uri, store: &self.store, physical: &self.physical, properties: &self.properties };
+        let output =
+            Output { uri: &self.uri, store: &self.store, physical: &self.physical, properties: &self.properties };
         for part in self.parts.values_mut() {
             part.waiting.finish_buffered_batch()?;
             while let Some(batch) = part.waiting.next_completed_batch() {
@@ -227,27 +222,44 @@ impl TableWriter {
             .columns
             .iter()
             .zip(self.schema.fields())
-            .map(|(at, field)| match at {
-                None => Ok(new_null_array(field.data_type(), rows.len())),
-                Some(at) if rows.column(*at).data_type() == field.data_type() => Ok(Arc::clone(rows.column(*at))),
-                // Words of a dictionary, a zone by another name, items of a list by another name.
-                Some(at) => cast(rows.column(*at), field.data_type()),
+            .map(|(at, field)| {
+                let column = match at {
+                    None => new_null_array(field.data_type(), rows.len()),
+                    Some(at) if rows.column(*at).data_type() == field.data_type() => Arc::clone(rows.column(*at)),
+                    // Words of a dictionary, a zone by another name, items of a list by another name.
+                    Some(at) => cast(rows.column(*at), field.data_type())?,
+                };
+                match field.is_nullable() || column.null_count() == 0 {
+                    true => Ok(column),
+                    false => Err(Error::Schema {
+                        table: self.uri.clone(),
+                        reason: format!(
+                            "its column '{}' is never null, and some of theirs are; drop those",
+                            field.name()
+                        ),
+                    }),
+                }
             })
-            .collect::<Result<_, ArrowError>>()?;
+            .collect::<Result<_>>()?;
         Ok(RecordBatch::try_new(Arc::clone(&self.schema), columns)?)
     }
 
     /// Sends what there is most of while too much is held.
     fn make_room(&mut self) -> Result<()> {
-        let output = Output { uri: &self.uri, store: &self.store, physical: &self.physical, properties: &self.properties };
+        let output =
+            Output { uri: &self.uri, store: &self.store, physical: &self.physical, properties: &self.properties };
         while self.parts.values().map(Part::memory_bytes).sum::<usize>() > MOST_BYTES {
             let Some(largest) = self.parts.values_mut().max_by_key(|part| part.memory_bytes()) else { break };
+            let before = largest.memory_bytes();
             largest.waiting.finish_buffered_batch()?;
             largest.waiting_bytes = 0;
             while let Some(batch) = largest.waiting.next_completed_batch() {
                 self.written.extend(largest.encode(&output, &batch)?);
             }
-            largest.send(&output)?;
+            largest.send()?;
+            if largest.memory_bytes() >= before {
+                break;
+            }
         }
         Ok(())
     }
@@ -281,7 +293,7 @@ impl Part {
     fn encode(&mut self, output: &Output<'_>, batch: &RecordBatch) -> Result<Option<File>> {
         let file = match &mut self.file {
             Some(file) => file,
-            none => none.insert(output.create(&self.context)?),
+            none => none.insert(output.create(&self.context, batch)?),
         };
         file.stats.merge(batch).map_err(Error::log(output.uri))?;
         runtime().block_on(file.writer.write(batch)).map_err(Error::file("write", file.url.as_str()))?;
@@ -293,10 +305,11 @@ impl Part {
     }
 
     /// Ends a group of rows, and sends what is encoded.
-    fn send(&mut self, output: &Output<'_>) -> Result<()> {
+    fn send(&mut self) -> Result<()> {
         match &mut self.file {
             Some(file) => runtime().block_on(file.writer.flush()).map_err(Error::file("write", file.url.as_str())),
-            None => Err(Error::Message(format!("nothing is held for {}", output.uri))),
+            // It has just become large enough to be closed.
+            None => Ok(()),
         }
     }
 
@@ -334,14 +347,21 @@ struct Output<'a> {
 }
 
 impl Output<'_> {
-    fn create(&self, context: &BoundWriteContext) -> Result<OpenFile> {
+    /// A file that begins with these rows.
+    fn create(&self, context: &BoundWriteContext, first: &RecordBatch) -> Result<OpenFile> {
         let name = format!("{}.zstd.parquet", Uuid::new_v4());
-        let located = |cause: &dyn fmt::Display| Error::Location { uri: self.uri.to_owned(), reason: cause.to_string() };
+        let located =
+            |cause: &dyn fmt::Display| Error::Location { uri: self.uri.to_owned(), reason: cause.to_string() };
         let url = context.write_dir().join(&name).map_err(|cause| located(&cause))?;
         let path = Path::from_url_path(url.path()).map_err(|cause| located(&cause))?;
         let target = BufWriter::with_capacity(Arc::clone(self.store), path, PART_BYTES);
-        let schema: Schema = self.physical.as_ref().try_into_arrow()?;
-        let writer = AsyncArrowWriter::try_new(target, Arc::new(schema), Some(self.properties.clone()))
+        let mut properties = self.properties.clone().into_builder();
+        for (column, field) in first.columns().iter().zip(first.schema_ref().fields()) {
+            if is_varied(column)? {
+                properties = properties.set_column_dictionary_enabled(vec![field.name().clone()].into(), false);
+            }
+        }
+        let writer = AsyncArrowWriter::try_new(target, first.schema(), Some(properties.build()))
             .map_err(Error::file("write", url.as_str()))?;
         Ok(OpenFile { stats: FileStatsAccumulator::new(context.stats_columns(), self.physical), url, writer, rows: 0 })
     }
@@ -354,6 +374,19 @@ fn context(state: &Arc<WriteState>, values: HashMap<String, Scalar>) -> KernelRe
         false => builder.with_partition_values(values),
     }
     .build()
+}
+
+/// Whether most values of a column are others than those before: looking each up in a dictionary is a fifth of the work then, and in
+/// vain.
+fn is_varied(column: &ArrayRef) -> Result<bool> {
+    const SAMPLE: usize = 1000;
+    if column.len() < SAMPLE || column.data_type().is_nested() {
+        return Ok(false);
+    }
+    let sample = column.slice(0, SAMPLE);
+    let values = RowConverter::new(vec![SortField::new(sample.data_type().clone())])?.convert_columns(&[sample])?;
+    let distinct: HashSet<_> = values.iter().collect();
+    Ok(distinct.len() > SAMPLE / 2)
 }
 
 /// Bytes of a batch's own rows, though its buffers may be parts of larger ones.

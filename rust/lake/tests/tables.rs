@@ -129,7 +129,10 @@ fn rows_become_a_file_of_each_partition_with_its_statistics() {
     assert_eq!(protocol, json!({"minReaderVersion": 1, "minWriterVersion": 2}));
     let made: BTreeMap<_, _> = actions(&uri, 1).into_iter().filter(|(name, _)| name != "add").collect();
     assert_eq!((&made["txn"]["appId"], &made["txn"]["version"]), (&json!("test"), &json!(0)));
-    assert_eq!((&made["commitInfo"]["operation"], &made["commitInfo"]["userMetadata"]), (&json!("STREAMING UPDATE"), &json!("a note")));
+    assert_eq!(
+        (&made["commitInfo"]["operation"], &made["commitInfo"]["userMetadata"]),
+        (&json!("STREAMING UPDATE"), &json!("a note"))
+    );
 
     let mut found = Vec::new();
     for add in adds(&uri, 1) {
@@ -145,11 +148,14 @@ fn rows_become_a_file_of_each_partition_with_its_statistics() {
     }
     found.sort_by_key(|(day, _)| day.to_string());
     let expected = |of: fn(i64) -> bool| (0..30_000).filter(|n| of(*n)).collect::<Vec<_>>();
-    assert_eq!(found, [
-        (json!("2024-10-04"), expected(|n| n % 5 != 0 && n % 3 != 0)),
-        (json!("2024-10-05"), expected(|n| n % 5 != 0 && n % 3 == 0)),
-        (Value::Null, expected(|n| n % 5 == 0)),
-    ]);
+    assert_eq!(
+        found,
+        [
+            (json!("2024-10-04"), expected(|n| n % 5 != 0 && n % 3 != 0)),
+            (json!("2024-10-05"), expected(|n| n % 5 != 0 && n % 3 == 0)),
+            (Value::Null, expected(|n| n % 5 == 0)),
+        ]
+    );
 }
 
 #[test]
@@ -226,7 +232,10 @@ fn columns_of_any_kind_keep_their_values() {
     let columns: [(&str, ArrayRef); 4] = [
         ("n", Arc::new(Int64Array::from(vec![1, 2, 3]))),
         ("x", Arc::new(Float64Array::from(vec![Some(f64::NAN), Some(-0.5), None]))),
-        ("at", Arc::new(TimestampMicrosecondArray::from(vec![Some(1_123_456), None, Some(-1)]).with_timezone("+00:00"))),
+        (
+            "at",
+            Arc::new(TimestampMicrosecondArray::from(vec![Some(1_123_456), None, Some(-1)]).with_timezone("+00:00")),
+        ),
         ("list", Arc::new(lists)),
     ];
     let written = write(&uri, &plan, &[StructArray::try_from(columns.to_vec()).unwrap()]);
@@ -237,6 +246,18 @@ fn columns_of_any_kind_keep_their_values() {
     assert_eq!(stats["minValues"]["at"], "1969-12-31T23:59:59.999Z");
     // A reader that looks for what is greater than 5 must not pass the NaN by, which is greater than any number.
     assert!(stats["maxValues"]["x"].is_null(), "{stats}");
+}
+
+#[test]
+fn nulls_are_refused_where_a_table_has_none() {
+    let (_folder, uri) = folder();
+    let mut table = Table::open(&uri).unwrap();
+    let strict = json!({"name": "n", "type": "long", "nullable": false, "metadata": {}});
+    let plan = table.plan(&Append { columns: columns(&[strict]), ..Append::default() }).unwrap();
+    let mut writer = TableWriter::new(&uri, &plan).unwrap();
+    let with_null: ArrayRef = Arc::new(Int64Array::from(vec![Some(1), None]));
+    let refused = writer.write(&StructArray::try_from(vec![("n", with_null)]).unwrap()).unwrap_err();
+    assert!(refused.to_string().contains("its column 'n' is never null"), "{refused}");
 }
 
 #[test]
@@ -253,8 +274,11 @@ fn what_does_not_fit_is_refused_with_the_way_out() {
     for (append, said) in [
         (with(&[day.clone(), n.clone(), word.clone(), field("more", "long")]), "no column 'more'"),
         (with(&[day.clone(), field("N", "integer")]), "its column 'n' is long, the rows have integer; cast it"),
-        (with(&[n.clone()]), "they lack 'day', which it is partitioned by"),
-        (Append { partition_columns: vec!["word".to_owned()], ..with(&[day, n, word]) }, "partitioned by (day), not by (word)"),
+        (with(std::slice::from_ref(&n)), "they lack 'day', which it is partitioned by"),
+        (
+            Append { partition_columns: vec!["word".to_owned()], ..with(&[day, n, word]) },
+            "partitioned by (day), not by (word)",
+        ),
     ] {
         let reason = refused(append);
         assert!(reason.contains(said), "{reason}");

@@ -65,7 +65,7 @@ private final class SinkTable(override val schema: StructType, by: Array[Transfo
           s"format(\"downbeat\") writes by a rule of it; add ${classOf[DownbeatExtensions].getName}"
         )
       }
-      Errors.whilePlanning(TableAppend(table, options, info, totals))
+      TableAppend(table, options, info, totals)
     }
   }
 

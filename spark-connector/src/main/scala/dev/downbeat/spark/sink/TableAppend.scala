@@ -10,6 +10,7 @@ import org.apache.spark.sql.connector.metric.{CustomMetric, CustomTaskMetric}
 import org.apache.spark.sql.connector.write._
 import org.apache.spark.sql.connector.write.streaming.{StreamingDataWriterFactory, StreamingWrite}
 
+import dev.downbeat.spark.Errors
 import dev.downbeat.spark.jni.NativeTable
 import dev.downbeat.spark.proto.lake.{Append, Commit, WritePlan, Written}
 
@@ -18,17 +19,26 @@ import dev.downbeat.spark.proto.lake.{Append, Commit, WritePlan, Written}
   * A stream's batch is committed once, however often it is run: its query and its number are in the table's log.
   */
 private[spark] final class TableAppend private (
-    val uri: String,
-    val plan: WritePlan,
     table: NativeTable,
+    columns: Append,
     options: SinkOptions,
     query: String,
     totals: Totals
 ) extends Write
     with BatchWrite
     with StreamingWrite {
+  val uri: String = options.path
+
+  /** Made when the write is planned, and the table with it, if it is not there. */
+  lazy val plan: WritePlan = Errors.whilePlanning(table.plan(columns))
+
   override def description(): String = s"append to $uri"
-  override def toBatch: BatchWrite = this
+  override def toBatch: BatchWrite = {
+    options.application.filter(_ => options.transaction.isEmpty).foreach { application =>
+      throw Errors.optionInvalid("txnAppId", application, "in batch it needs txnVersion, the number of the commit")
+    }
+    this
+  }
   override def toStreaming: StreamingWrite = this
   override def supportedCustomMetrics(): Array[CustomMetric] = BytesWritten.All
   override def useCommitCoordinator(): Boolean = true
@@ -41,7 +51,7 @@ private[spark] final class TableAppend private (
     // A batch that nobody gave a number is known by a name of its own, should the answer to its commit be lost.
     commit(
       messages,
-      options.application.filter(_ => options.transaction.isDefined).getOrElse(UUID.randomUUID().toString),
+      options.application.getOrElse(UUID.randomUUID().toString),
       options.transaction.getOrElse(0L),
       streaming = false
     )
@@ -75,14 +85,14 @@ private[spark] final class TableAppend private (
 
 private[sink] object TableAppend {
 
-  /** Plans an append of such rows; the table is made if it is not there. */
+  /** An append of such rows. */
   def apply(table: NativeTable, options: SinkOptions, info: LogicalWriteInfo, totals: Totals): TableAppend = {
     val append = Append
       .newBuilder()
       .setColumns(NativeTable.json(info.schema))
       .addAllPartitionColumns(options.partitionColumns.asJava)
       .putAllProperties(options.properties.asJava)
-    new TableAppend(options.path, table.plan(append.build()), table, options, info.queryId, totals)
+    new TableAppend(table, append.build(), options, info.queryId, totals)
   }
 }
 
