@@ -352,7 +352,7 @@ fn a_refused_export_says_why_and_leaves_nothing() {
             "world.yaml: line 2: no setting is called 'listner'; did you mean 'listeners'?",
         ),
         (vec!["--out", &out, "--config", "/nowhere.yaml"], "cannot read /nowhere.yaml: No such file"),
-        (vec!["--out", "hdfs://host/x", "--until", "2026-10-02"], "hdfs:// is no place this command can write to"),
+        (vec!["--out", "hdfs://host/x", "--until", "2026-10-02"], "hdfs:// is no place that can be written to"),
         (vec!["--out", "s3:///x", "--until", "2026-10-02"], "no bucket is named"),
         (vec!["--out", &file, "--until", "2026-10-02"], "File exists"),
         (vec!["--out", "/proc/nothing/here", "--until", "2026-10-02"], "cannot write /proc/nothing/here"),
