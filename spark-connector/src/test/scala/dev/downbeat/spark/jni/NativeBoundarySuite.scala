@@ -174,8 +174,8 @@ class NativeBoundarySuite extends AnyFunSuite with BeforeAndAfterEach {
   test("groups are made of Spark's own vectors and of fields of native structs, and a closed aggregator is an error") {
     val counted = Aggregate
       .newBuilder()
-      .addInput(Field.newBuilder().setName("x").setType(Type.STRING))
-      .addKeys(Key.newBuilder().setValue(Expr.newBuilder().setType(Type.STRING).setColumn(0)))
+      .addInput(Field.newBuilder().setName("x").setType(NativeCleanser.typeOf(StringType)))
+      .addKeys(Key.newBuilder().setValue(Expr.newBuilder().setType(NativeCleanser.typeOf(StringType)).setColumn(0)))
       .addMeasures(Measure.newBuilder().setKind(Kind.COUNT))
       .build()
     val words = new OnHeapColumnVector(rows, StringType)
