@@ -22,7 +22,7 @@ use url::Url;
 
 use crate::{
     Error, Result,
-    create::{create, same},
+    create::{ENGINE, create, same},
     proto::{Append, Commit, PartitionColumn, WritePlan, Written},
     store::{self, runtime},
 };
@@ -250,7 +250,7 @@ impl Table {
 
     fn transaction(&self, snapshot: &SnapshotRef, operation: UpdateTableOperation) -> Result<Transaction> {
         Arc::clone(snapshot)
-            .update_table(operation, concat!("Downbeat/", env!("CARGO_PKG_VERSION")), true)
+            .update_table(operation, ENGINE, true)
             .with_blind_append()
             .build(&self.engine, Box::new(FileSystemCommitter::new()))
             .map_err(Error::log(&self.uri))

@@ -52,25 +52,22 @@ const PART_BYTES: usize = 8 << 20;
 
 /// One writer of a table: give it batches, then take what it has written. Dropped before, it leaves nothing that anybody reads.
 pub struct TableWriter {
-    uri: String,
     root: Url,
-    store: Arc<dyn ObjectStore>,
+    output: Output,
     state: Arc<WriteState>,
     /// For each of the table's columns that files hold, which of those that come it is.
     columns: Vec<Option<usize>>,
     /// Those that come which the table is partitioned by, with the names they have there.
     partitioned_by: Vec<(String, usize)>,
     schema: SchemaRef,
-    physical: Arc<StructType>,
     splitter: Partitions,
     parts: HashMap<Key, Part>,
     written: Vec<File>,
-    properties: WriterProperties,
 }
 
 impl fmt::Debug for TableWriter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TableWriter").field("uri", &self.uri).finish_non_exhaustive()
+        f.debug_struct("TableWriter").field("uri", &self.output.uri).finish_non_exhaustive()
     }
 }
 
@@ -127,18 +124,15 @@ impl TableWriter {
             .set_created_by(concat!("Downbeat ", env!("CARGO_PKG_VERSION")).to_owned())
             .build();
         Ok(Self {
-            uri: uri.to_owned(),
             root: any.table_root_dir().clone(),
-            store,
+            output: Output { uri: uri.to_owned(), store, physical, properties },
             state,
             columns,
             partitioned_by,
             schema: Arc::new(schema),
-            physical,
             splitter: Partitions::new(types)?,
             parts: HashMap::new(),
             written: Vec::new(),
-            properties,
         })
     }
 
@@ -166,7 +160,7 @@ impl TableWriter {
                     for ((name, _), column) in self.partitioned_by.iter().zip(&by) {
                         values.insert(name.clone(), partitions::value(column, first)?);
                     }
-                    let context = context(&self.state, values).map_err(Error::log(&self.uri))?;
+                    let context = context(&self.state, values).map_err(Error::log(&self.output.uri))?;
                     let waiting = BatchCoalescer::new(Arc::clone(&self.schema), ROWS)
                         .with_biggest_coalesce_batch_size(Some(ROWS / 2));
                     new.insert(Part { context, waiting, waiting_bytes: 0, file: None })
@@ -178,18 +172,7 @@ impl TableWriter {
             };
             part.waiting_bytes += slice_bytes(&taken)?;
             part.waiting.push_batch(taken)?;
-            while let Some(batch) = part.waiting.next_completed_batch() {
-                part.waiting_bytes = part.waiting_bytes.saturating_sub(slice_bytes(&batch)?);
-                let output = Output {
-                    uri: &self.uri,
-                    store: &self.store,
-                    physical: &self.physical,
-                    properties: &self.properties,
-                };
-                if let Some(file) = part.encode(&output, &batch)? {
-                    self.written.push(file);
-                }
-            }
+            part.encode_completed(&self.output, &mut self.written)?;
         }
         self.make_room()
     }
@@ -204,14 +187,9 @@ impl TableWriter {
     /// # Errors
     /// As [`write`](Self::write).
     pub fn finish(mut self) -> Result<Written> {
-        let output =
-            Output { uri: &self.uri, store: &self.store, physical: &self.physical, properties: &self.properties };
         for part in self.parts.values_mut() {
-            part.waiting.finish_buffered_batch()?;
-            while let Some(batch) = part.waiting.next_completed_batch() {
-                self.written.extend(part.encode(&output, &batch)?);
-            }
-            self.written.extend(part.close(&output)?);
+            part.encode_all(&self.output, &mut self.written)?;
+            self.written.extend(part.close(&self.output)?);
         }
         Ok(Written { files: std::mem::take(&mut self.written) })
     }
@@ -232,7 +210,7 @@ impl TableWriter {
                 match field.is_nullable() || column.null_count() == 0 {
                     true => Ok(column),
                     false => Err(Error::Schema {
-                        table: self.uri.clone(),
+                        table: self.output.uri.clone(),
                         reason: format!(
                             "its column '{}' is never null, and some of theirs are; drop those",
                             field.name()
@@ -246,16 +224,10 @@ impl TableWriter {
 
     /// Sends what there is most of while too much is held.
     fn make_room(&mut self) -> Result<()> {
-        let output =
-            Output { uri: &self.uri, store: &self.store, physical: &self.physical, properties: &self.properties };
-        while self.parts.values().map(Part::memory_bytes).sum::<usize>() > MOST_BYTES {
+        while self.memory_bytes() > MOST_BYTES {
             let Some(largest) = self.parts.values_mut().max_by_key(|part| part.memory_bytes()) else { break };
             let before = largest.memory_bytes();
-            largest.waiting.finish_buffered_batch()?;
-            largest.waiting_bytes = 0;
-            while let Some(batch) = largest.waiting.next_completed_batch() {
-                self.written.extend(largest.encode(&output, &batch)?);
-            }
+            largest.encode_all(&self.output, &mut self.written)?;
             largest.send()?;
             if largest.memory_bytes() >= before {
                 break;
@@ -272,7 +244,7 @@ impl Drop for TableWriter {
             if let Ok(url) = self.root.join(&file.path)
                 && let Ok(path) = Path::from_url_path(url.path())
             {
-                let _ = runtime().block_on(self.store.delete(&path));
+                let _ = runtime().block_on(self.output.store.delete(&path));
             }
         }
         for part in self.parts.values_mut() {
@@ -289,13 +261,30 @@ impl Part {
         self.waiting_bytes + self.file.as_ref().map_or(0, |file| file.writer.memory_size())
     }
 
+    /// Encodes the rows that wait, as far as there are enough of them; files that are large enough are `written`.
+    fn encode_completed(&mut self, output: &Output, written: &mut Vec<File>) -> Result<()> {
+        while let Some(batch) = self.waiting.next_completed_batch() {
+            self.waiting_bytes = self.waiting_bytes.saturating_sub(slice_bytes(&batch)?);
+            written.extend(self.encode(output, &batch)?);
+        }
+        Ok(())
+    }
+
+    /// Encodes all rows that wait.
+    fn encode_all(&mut self, output: &Output, written: &mut Vec<File>) -> Result<()> {
+        self.waiting.finish_buffered_batch()?;
+        self.encode_completed(output, written)?;
+        self.waiting_bytes = 0;
+        Ok(())
+    }
+
     /// Adds rows to the file, which is handed on when it is large enough.
-    fn encode(&mut self, output: &Output<'_>, batch: &RecordBatch) -> Result<Option<File>> {
+    fn encode(&mut self, output: &Output, batch: &RecordBatch) -> Result<Option<File>> {
         let file = match &mut self.file {
             Some(file) => file,
             none => none.insert(output.create(&self.context, batch)?),
         };
-        file.stats.merge(batch).map_err(Error::log(output.uri))?;
+        file.stats.merge(batch).map_err(Error::log(&output.uri))?;
         runtime().block_on(file.writer.write(batch)).map_err(Error::file("write", file.url.as_str()))?;
         file.rows += batch.num_rows() as u64;
         match file.writer.bytes_written() + file.writer.in_progress_size() >= FILE_BYTES {
@@ -313,7 +302,7 @@ impl Part {
         }
     }
 
-    fn close(&mut self, output: &Output<'_>) -> Result<Option<File>> {
+    fn close(&mut self, output: &Output) -> Result<Option<File>> {
         let Some(mut file) = self.file.take() else { return Ok(None) };
         let place = file.url.as_str().to_owned();
         let finished = runtime().block_on(file.writer.finish());
@@ -324,14 +313,14 @@ impl Part {
             return Err(Error::file("write", place)(cause));
         }
         let bytes = file.writer.bytes_written() as u64;
-        let stats = file.stats.finish().map_err(Error::log(output.uri))?;
+        let stats = file.stats.finish().map_err(Error::log(&output.uri))?;
         let stats = stats.ok_or_else(|| Error::Message(format!("{place} has no rows")))?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
-        let path = self.context.resolve_file_path(&file.url).map_err(Error::log(output.uri))?;
+        let path = self.context.resolve_file_path(&file.url).map_err(Error::log(&output.uri))?;
         let meta = FileMeta::new(file.url, now, bytes);
         let add = build_add_file_metadata(DataFileMetadata::new(meta, stats), &self.context)
             .and_then(EngineDataArrowExt::try_into_record_batch)
-            .map_err(Error::log(output.uri))?;
+            .map_err(Error::log(&output.uri))?;
         let mut stream = StreamWriter::try_new(Vec::new(), add.schema_ref())?;
         stream.write(&add)?;
         Ok(Some(File { path, rows: file.rows, bytes, add: stream.into_inner()? }))
@@ -339,22 +328,22 @@ impl Part {
 }
 
 /// What all files of a writer have in common.
-struct Output<'a> {
-    uri: &'a str,
-    store: &'a Arc<dyn ObjectStore>,
-    physical: &'a Arc<StructType>,
-    properties: &'a WriterProperties,
+struct Output {
+    uri: String,
+    store: Arc<dyn ObjectStore>,
+    /// The columns that files hold, as the log calls their types.
+    physical: Arc<StructType>,
+    properties: WriterProperties,
 }
 
-impl Output<'_> {
+impl Output {
     /// A file that begins with these rows.
     fn create(&self, context: &BoundWriteContext, first: &RecordBatch) -> Result<OpenFile> {
         let name = format!("{}.zstd.parquet", Uuid::new_v4());
-        let located =
-            |cause: &dyn fmt::Display| Error::Location { uri: self.uri.to_owned(), reason: cause.to_string() };
+        let located = |cause: &dyn fmt::Display| Error::Location { uri: self.uri.clone(), reason: cause.to_string() };
         let url = context.write_dir().join(&name).map_err(|cause| located(&cause))?;
         let path = Path::from_url_path(url.path()).map_err(|cause| located(&cause))?;
-        let target = BufWriter::with_capacity(Arc::clone(self.store), path, PART_BYTES);
+        let target = BufWriter::with_capacity(Arc::clone(&self.store), path, PART_BYTES);
         let mut properties = self.properties.clone().into_builder();
         for (column, field) in first.columns().iter().zip(first.schema_ref().fields()) {
             if is_varied(column)? {
@@ -363,7 +352,7 @@ impl Output<'_> {
         }
         let writer = AsyncArrowWriter::try_new(target, first.schema(), Some(properties.build()))
             .map_err(Error::file("write", url.as_str()))?;
-        Ok(OpenFile { stats: FileStatsAccumulator::new(context.stats_columns(), self.physical), url, writer, rows: 0 })
+        Ok(OpenFile { stats: FileStatsAccumulator::new(context.stats_columns(), &self.physical), url, writer, rows: 0 })
     }
 }
 
