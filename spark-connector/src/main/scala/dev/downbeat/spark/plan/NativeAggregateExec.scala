@@ -104,14 +104,14 @@ private final class NativeGroups(
     var fits = true
     while (fits && batches.hasNext) {
       val batch = batches.next()
-      val held = timed(SparkErrors.asSparks(() => aggregator.add(batch, paths)))
+      val held = Timed(time)(SparkErrors.asSparks(() => aggregator.add(batch, paths)))
       // Without keys there is one group, which cannot become less.
       fits = memory.hold(held) || !grouped
     }
     ended = fits
     if (!fits) flushes += 1
     peak.set(math.max(peak.value, memory.peak()))
-    val groups = timed(aggregator.drain())
+    val groups = Timed(time)(aggregator.drain())
     made = Some(groups)
     rows += groups.rows
     // A task whose rows were all taken by a flush has nothing left.
@@ -122,13 +122,6 @@ private final class NativeGroups(
     made.foreach(_.close())
     made = None
     memory.release()
-  }
-
-  private def timed[T](work: => T): T = {
-    val start = System.nanoTime()
-    val result = work
-    time += System.nanoTime() - start
-    result
   }
 }
 

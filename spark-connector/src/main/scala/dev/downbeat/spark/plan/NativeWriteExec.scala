@@ -84,18 +84,11 @@ private final class Writing(uri: String, plan: Array[Byte], time: SQLMetric, pea
   }
 
   def write(work: NativeWriter => Long): Unit = {
-    memory.require(timed(work(writer)))
+    memory.require(Timed(time)(work(writer)))
     peak.set(math.max(peak.value, memory.peak()))
   }
 
-  def finish(): Iterator[InternalRow] = Iterator(InternalRow(timed(writer.finish())))
-
-  private def timed[T](work: => T): T = {
-    val start = System.nanoTime()
-    val result = work
-    time += System.nanoTime() - start
-    result
-  }
+  def finish(): Iterator[InternalRow] = Iterator(InternalRow(Timed(time)(writer.finish())))
 }
 
 /** Puts a [[NativeWriteExec]] under Spark's own write node where that writes a table of ours. */

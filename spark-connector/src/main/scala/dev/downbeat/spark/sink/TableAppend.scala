@@ -12,7 +12,7 @@ import org.apache.spark.sql.connector.write.streaming.{StreamingDataWriterFactor
 
 import dev.downbeat.spark.Errors
 import dev.downbeat.spark.jni.NativeTable
-import dev.downbeat.spark.proto.lake.{Append, Commit, WritePlan, Written}
+import dev.downbeat.spark.proto.lake.{Append, Commit, File, WritePlan, Written}
 
 /** One append to a table: tasks write files by its plan, and the driver commits those of successful tasks, at once.
   *
@@ -100,13 +100,19 @@ private[sink] object TableAppend {
 private[sink] final class Totals {
   @volatile private var last = Map.empty[String, String]
 
-  def set(files: Seq[dev.downbeat.spark.proto.lake.File]): Unit = last = Map(
+  def set(files: Seq[File]): Unit = last = Totals.of(files).map { case (name, total) => name -> total.toString }
+
+  def ofLastBatch: Map[String, String] = last
+}
+
+private object Totals {
+
+  /** What files add, by the names of metrics. */
+  def of(files: Seq[File]): Map[String, Long] = Map(
     RowsWritten.Name -> files.map(_.getRows).sum,
     FilesWritten.Name -> files.size.toLong,
     BytesWritten.Name -> files.map(_.getBytes).sum
-  ).map { case (name, total) => name -> total.toString }
-
-  def ofLastBatch: Map[String, String] = last
+  )
 }
 
 /** What a task has written, encoded. */
@@ -126,14 +132,8 @@ private final class FilesWriter extends DataWriter[InternalRow] {
   override def abort(): Unit = ()
   override def close(): Unit = ()
 
-  override def currentMetricsValues(): Array[CustomTaskMetric] = {
-    val files = Written.parseFrom(written).getFilesList.asScala
-    Array(
-      SinkMetric(RowsWritten.Name, files.map(_.getRows).sum),
-      SinkMetric(FilesWritten.Name, files.size.toLong),
-      SinkMetric(BytesWritten.Name, files.map(_.getBytes).sum)
-    )
-  }
+  override def currentMetricsValues(): Array[CustomTaskMetric] =
+    Totals.of(Written.parseFrom(written).getFilesList.asScala.toSeq).map(SinkMetric.tupled).toArray
 }
 
 private final case class SinkMetric(name: String, value: Long) extends CustomTaskMetric
