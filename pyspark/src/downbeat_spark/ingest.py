@@ -1,25 +1,24 @@
 """Ingests a world's event log into a lake: a streaming query whose every batch is in every table exactly once.
 
-    source (marks duplicates) -> downbeat_cleanse, both columnar -> each batch kept, and written to every table
+    source (marks duplicates) -> downbeat_cleanse -> format("downbeat"): each row to the tables that want it (see `tables`)
 
-A batch that is repeated after a crash is the same range of the log, so it brings the same rows, and each table takes it
-only if it has not got it (see `lake`). `progress` is written last: a batch that stands there is in every table.
+All of it is columns, in one pass, and no rows of Spark's. A batch that is repeated after a crash is the same range of the
+log, so it brings the same rows, and each table takes it only if it has not got it (see `lake`). `progress` is written last:
+a batch that stands there is in every table.
 """
 
 from __future__ import annotations
 
 import argparse
-import datetime as dt
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from pyspark.errors import AnalysisException, StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 from pyspark.sql.streaming.listener import (
     QueryIdleEvent,
     QueryProgressEvent,
@@ -39,14 +38,11 @@ from downbeat_spark.versions import commit_note
 
 CONTRACT = session.PROJECT / "contracts" / "listening.yaml"
 
-# Bounds what a batch keeps in memory (some 700 bytes a row) while its tables are written.
-MAX_OFFSETS_PER_TRIGGER = 400_000
+# A batch this large costs little beside its rows, and is soon done again if it is cut short.
+MAX_OFFSETS_PER_TRIGGER = 2_000_000
 
-# What a batch, a tile of data quality and a line of progress count.
-COUNTS = ("produced", "clean", "quarantined", "duplicates", "late")
-
-# Writes are bound by commits for small batches and by cores for large ones.
-WRITERS = 4
+# What each commit says of the batch that it is of, see `versions`.
+NOTE = commit_note("{batch}")
 
 
 def build(raw: DataFrame, *, contract: str) -> DataFrame:
@@ -57,96 +53,6 @@ def build(raw: DataFrame, *, contract: str) -> DataFrame:
     return with_cleansed(raw, columns=tables.RAW.names, contract=contract)
 
 
-class BatchWriter:
-    """Writes each batch to every table, once; the function that `foreachBatch` calls."""
-
-    def __init__(self, *, lake: Lake, application: str, tracks: DataFrame, stop: StopRequest) -> None:
-        """`application` names this lake in Delta's logs; `tracks` is the catalogue for enrichment."""
-        self._lake = lake
-        self._application = application
-        self._tracks = tracks
-        self._stop = stop
-        self._pool = ThreadPoolExecutor(WRITERS)
-        self.query: StreamingQuery | None = None
-        self.failure: DownbeatError | None = None
-        self.parked = False
-
-    def __call__(self, batch: DataFrame, sequence: int) -> None:
-        """Write one batch."""
-        batch = batch.persist()
-        try:
-            self._write(batch, sequence)
-        except DownbeatError as error:
-            self.failure = error
-            raise
-        finally:
-            batch.unpersist()
-        self._park()
-
-    def _write(self, batch: DataFrame, sequence: int) -> None:
-        counts = count(batch)
-        if not counts:
-            return
-        for row in counts:
-            if row["produced"] != row["until"] - row["start"]:
-                raise AssertionError(f"batch {sequence} misses rows of the log, or has them twice: {row}")
-        noted = self._lake.begin(sequence, {row["partition"]: (row["start"], row["until"]) for row in counts})
-
-        def write(table: tables.BatchTable) -> None:
-            self._append(table.rows(batch, self._tracks), table, sequence)
-
-        spark = batch.sparkSession
-        for done in [
-            self._pool.submit(inheritable_thread_target(spark)(write), table) for table in tables.BATCH_TABLES
-        ]:
-            done.result()
-
-        totals = [sum(row[name] for row in counts) for name in COUNTS]
-        first, last = (
-            dt.datetime.fromtimestamp(end(row[name] for row in counts) / 1_000_000, dt.UTC)
-            for end, name in ((min, "first_arrived_us"), (max, "last_arrived_us"))
-        )
-        now = dt.datetime.now(dt.UTC)
-        progress = (sequence, noted.start, noted.until, *totals, first, last, now, last.date())
-        self._append(spark.createDataFrame([progress], tables.PROGRESS.schema), tables.PROGRESS, sequence)
-
-    def _append(self, rows: DataFrame, table: tables.Table, sequence: int) -> None:
-        append(
-            rows,
-            path=self._lake.table(table),
-            table=table,
-            options={
-                "txnAppId": self._application,
-                "txnVersion": sequence,
-                "userMetadata": commit_note(sequence),
-            },
-        )
-
-    def _park(self) -> None:
-        """Once asked to stop, stay here, where nothing is at work, until the query has been told so."""
-        if self._stop.is_set():
-            self.parked = True
-            while self.query is None or self.query.isActive:
-                time.sleep(0.01)
-
-
-def count(batch: DataFrame) -> list[dict[str, Any]]:
-    """What a batch holds, per partition: its range, what becomes of its rows, first and last arrival."""
-    clean = tables.is_clean()
-    rows = batch.groupBy("partition").agg(
-        F.min("offset").alias("start"),
-        (F.max("offset") + 1).alias("until"),
-        F.count("*").alias("produced"),
-        F.count_if(clean).alias("clean"),
-        F.count_if(tables.is_quarantined()).alias("quarantined"),
-        F.count_if("duplicate").alias("duplicates"),
-        F.count_if(clean & tables.is_late("cleansed.row.event_time")).alias("late"),
-        F.unix_micros(F.min("arrived_at")).alias("first_arrived_us"),
-        F.unix_micros(F.max("arrived_at")).alias("last_arrived_us"),
-    )
-    return [row.asDict() for row in rows.collect()]
-
-
 def append(rows: DataFrame, *, path: str, table: tables.Table, options: dict[str, Any]) -> None:
     """Add rows to a table in one commit, which creates the table if it is not there."""
     writer = rows.write.format("delta").mode("append").options(**options)
@@ -154,22 +60,17 @@ def append(rows: DataFrame, *, path: str, table: tables.Table, options: dict[str
     (writer.partitionBy(table.partition_by) if table.partition_by else writer).save(path)
 
 
-def create_tables(spark: SparkSession, *, lake: Lake, uri: str) -> None:
-    """Create what is missing: empty tables for batches, and the world's dimensions, each whole or not at all."""
+def copy_dimensions(spark: SparkSession, *, lake: Lake, uri: str) -> None:
+    """Copy those of the world's dimensions that are not there, each whole or not at all."""
 
-    def create(table: tables.Table) -> None:
-        if table in tables.DIMENSIONS:
-            rows = spark.read.format("flight").options(uri=uri, stream=table.name).load().select(*table.schema.names)
-        else:
-            rows = spark.createDataFrame([], table.schema)
+    def copy(table: tables.Table) -> None:
+        rows = spark.read.format("flight").options(uri=uri, stream=table.name).load().select(*table.schema.names)
         append(rows, path=lake.table(table), table=table, options={"userMetadata": table.about})
 
     # Side by side: each spends most of its time in the first steps of a cold JVM.
-    with ThreadPoolExecutor(WRITERS) as pool:
-        missing = [
-            table for table in (*tables.DIMENSIONS, *tables.BATCH_TABLES, tables.PROGRESS) if not lake.exists(table)
-        ]
-        for done in [pool.submit(inheritable_thread_target(spark)(create), table) for table in missing]:
+    with ThreadPoolExecutor(len(tables.DIMENSIONS)) as pool:
+        missing = [table for table in tables.DIMENSIONS if not lake.exists(table)]
+        for done in [pool.submit(inheritable_thread_target(spark)(copy), table) for table in missing]:
             done.result()
 
 
@@ -235,37 +136,38 @@ def ingest(
     with lake.locked():
         identity = lake.claim(world=served.fingerprint, checkpoint=checkpoint)
         say(f"world {served.fingerprint}: {uri} -> {lake.path}")
-        create_tables(spark, lake=lake, uri=uri)
-        tracks = spark.read.format("delta").load(lake.table(tables.TRACKS)).persist()
-        writer = BatchWriter(lake=lake, application=identity.application, tracks=tracks, stop=stop)
+        lake.follow(checkpoint)
+        copy_dimensions(spark, lake=lake, uri=uri)
         query = (
             stream.writeStream.queryName("ingest")
-            .foreachBatch(writer)
+            .format("downbeat")
+            .options(path=str(lake.path), plan=tables.plan(), txnAppId=identity.application, userMetadata=NOTE)
             .option("checkpointLocation", str(checkpoint))
             .trigger(**({"processingTime": trigger} if trigger else {"availableNow": True}))
             .start()
         )
-        writer.query = query
         try:
-            run_until_stopped(query, stop=stop, is_parked=lambda: writer.parked)
+            run_until_stopped(query, stop=stop)
         except StreamingQueryException as error:
-            raise writer.failure or DownbeatError(f"the ingest has failed: {_message(error)}") from error
-        finally:
-            tracks.unpersist()
+            raise DownbeatError(f"the ingest has failed: {_message(error)}") from error
 
 
-def run_until_stopped(
-    query: StreamingQuery, *, stop: StopRequest, is_parked: Callable[[], bool] = lambda: False
-) -> None:
-    """Return when the query has ended, by itself or, once a stop is requested, between two batches."""
+def run_until_stopped(query: StreamingQuery, *, stop: StopRequest) -> None:
+    """Return when the query has ended, by itself or, once a stop is requested, when the batch at work is done."""
     while query.isActive:
         if stop.wait(0.2):
-            if is_parked() or not query.status["isTriggerActive"]:
-                query.stop()
-                say("stopped between two batches")
-                return
-            time.sleep(0.02)
+            at_work = _batches_done(query)
+            while query.isActive and query.status["isTriggerActive"] and _batches_done(query) == at_work:
+                time.sleep(0.01)
+            query.stop()
+            say("stopped between two batches")
+            return
     query.awaitTermination()
+
+
+def _batches_done(query: StreamingQuery) -> int:
+    progress = query.lastProgress
+    return progress.batchId if progress else -1
 
 
 def _contract(path: Path) -> str:

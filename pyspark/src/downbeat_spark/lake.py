@@ -2,7 +2,6 @@
 
     <lake>/<table>/               a Delta table, see `tables`
     <lake>/_downbeat/lake.json    its world, its application id in Delta's logs, the id of its checkpoint
-    <lake>/_downbeat/batch.json   the batch that is being written, or was last: its number and range of the log
     <lake>/_downbeat/ingest.lock  held while an ingest is at work
     <lake>/_checkpoints/ingest/   Spark's checkpoint, unless it is told to be elsewhere
     <checkpoint>/downbeat.json    the id that lake.json names
@@ -10,7 +9,7 @@
 A lake holds one world, written through one checkpoint. Delta makes a repeated batch change nothing: every write
 carries the lake's application id and the batch's number, and a table skips a number that it has. That would also skip,
 silently, the rows of a *different* batch under an old number, as a new or restored checkpoint would send them. So the
-lake refuses any checkpoint but its own, and any batch but the next one or the very same again.
+lake refuses any checkpoint but its own, and one that has been put back to an earlier state, or that the lake has.
 """
 
 from __future__ import annotations
@@ -26,6 +25,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
+from deltalake import DeltaTable
+
 from downbeat_spark import tables
 from downbeat_spark.errors import BadInput, Refused
 
@@ -39,15 +41,6 @@ class Identity:
     world: str
     application: str
     checkpoint: str
-
-
-@dataclass(frozen=True)
-class BatchRange:
-    """A batch: its number, and per partition its first row and the row after its last."""
-
-    sequence: int
-    start: Offsets
-    until: Offsets
 
 
 class Lake:
@@ -85,9 +78,16 @@ class Lake:
             )
         return identity
 
-    def has_rows(self) -> bool:
-        """Whether any batch has begun to be written."""
-        return (self._memory / "batch.json").exists()
+    def batches(self) -> dict[str, int]:
+        """The last batch that each table of batches has; -1 for those that have none."""
+        application = self.require().application
+        return {table.name: self._last_batch(table, application) for table in (*tables.BATCH_TABLES, tables.PROGRESS)}
+
+    def _last_batch(self, table: tables.Table, application: str) -> int:
+        if not self.exists(table):
+            return -1
+        version = DeltaTable(self.table(table)).transaction_version(application)
+        return -1 if version is None else version
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -144,7 +144,7 @@ class Lake:
             )
         if held is not None and marked is not None and marked["checkpoint"] == held.checkpoint:
             return held
-        if held is not None and self.has_rows():
+        if held is not None and max(self.batches().values()) >= 0:
             raise Refused(
                 f"the lake {self.path} has rows that came through checkpoint {held.checkpoint}, but {checkpoint} is "
                 f"{marked['checkpoint'] if marked else 'a new one'}, whose batches would pass for those it has: "
@@ -160,37 +160,45 @@ class Lake:
         _write(marker, {**asdict(identity), "lake": str(self.path)})
         return identity
 
-    def begin(self, sequence: int, rows: dict[int, tuple[int, int]]) -> BatchRange:
-        """Note the batch that is about to be written; `rows` are the ranges it brings, per partition that has any.
+    def follow(self, checkpoint: Path) -> None:
+        """Check that the batches which `checkpoint` will send are those that the tables lack.
 
-        Raises `Refused` unless it is the batch after the last, or the last again.
+        Call it while `locked()`, after `claim`. Raises `Refused` if one of the two has been put back to an earlier state.
         """
-        last = self.last_batch()
-        known: dict[int, Offsets] = {0: {}}
-        if last is not None:
-            known = {last.sequence: last.start, last.sequence + 1: last.until}
-        base = known.get(sequence)
-        if base is not None:
-            starts = {partition: start for partition, (start, _) in rows.items()}
-            untils = {partition: until for partition, (_, until) in rows.items()}
-            batch = BatchRange(sequence, {**starts, **base}, {**base, **untils})
-            follows = all(base.get(partition, start) == start for partition, start in starts.items())
-            if follows and (last is None or last.sequence != sequence or last == batch):
-                _write(self._memory / "batch.json", asdict(batch))
-                return batch
-        raise Refused(
-            f"the checkpoint sends batch {sequence} with rows {rows} (per partition: from, until), but the lake "
-            f"{self.path} stands at {last or 'no batch'}: one of them has been put back to an earlier state. "
-            "Restore the other as well, or ingest into a new --lake"
-        )
+        planned, done = (_newest(checkpoint / log) for log in ("offsets", "commits"))
+        held = self.batches()
+        known = self._until(held[tables.PROGRESS.name])
+        agreed = known is None or known == _until(checkpoint / "offsets" / str(held[tables.PROGRESS.name]), known)
+        if max(held.values()) > planned or min(held.values()) < done or not agreed:
+            raise Refused(
+                f"the checkpoint {checkpoint} has begun batch {planned} and done batch {done}, but the tables of the lake "
+                f"{self.path} stand at {held}: one of them has been put back to an earlier state. "
+                "Restore the other as well, or ingest into a new --lake"
+            )
 
-    def last_batch(self) -> BatchRange | None:
-        """The batch that is being written, or was written last."""
-        held = _read(self._memory / "batch.json")
-        if held is None:
+    def _until(self, sequence: int) -> Offsets | None:
+        """Where a batch ends that stands in `progress`."""
+        if sequence < 0:
             return None
-        start, until = ({int(partition): row for partition, row in held[end].items()} for end in ("start", "until"))
-        return BatchRange(held["sequence"], start, until)
+        progress = DeltaTable(self.table(tables.PROGRESS)).to_pyarrow_dataset()
+        rows = progress.to_table(["until_offsets"], filter=pc.field("sequence") == sequence).to_pylist()
+        return dict(rows[0]["until_offsets"]) if rows else None
+
+
+def _newest(log: Path) -> int:
+    """The last batch in one of the checkpoint's logs; -1 if there is none."""
+    return max((int(path.name) for path in log.glob("[0-9]*")), default=-1)
+
+
+def _until(offsets: Path, otherwise: Offsets) -> Offsets:
+    """Where a batch ends, as Spark's log of offsets has it, unless that has been tidied away."""
+    try:
+        # A version, what Spark notes of the batch, and the offsets of each source.
+        line = offsets.read_text().splitlines()[2]
+    except FileNotFoundError:
+        return otherwise
+    (rows,) = json.loads(line)["streams"].values()
+    return {int(partition): row for partition, row in rows.items()}
 
 
 def _read(path: Path) -> dict[str, Any] | None:

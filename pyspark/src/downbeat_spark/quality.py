@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from downbeat_spark import _main, session, tables
-from downbeat_spark.ingest import COUNTS, say
+from downbeat_spark.ingest import say
 from downbeat_spark.lake import Lake
 from downbeat_spark.versions import last_cut
 
@@ -23,6 +23,9 @@ MAX_QUARANTINED = 0.10
 
 #: Hours since the last batch after which a lake is stale.
 MAX_AGE_HOURS = 24.0
+
+# What becomes of rows, in tiles of data quality.
+_COUNTS = ("produced", "clean", "quarantined", "duplicates", "late")
 
 #: What every clean event has.
 KEYS = (
@@ -57,7 +60,7 @@ def checks(held: Mapping[str, DataFrame]) -> list[Verdict]:
     """Check the batch tables, by name, of one cut."""
     raw, events, quarantine = held["raw_events"], held["events"], held["quarantine"]
     counts = {name: held[name].count() for name in ("raw_events", "events", "quarantine")}
-    quality = held["data_quality_by_minute"].agg(*[F.sum(name).alias(name) for name in COUNTS]).collect()[0]
+    quality = held["data_quality_by_minute"].agg(*[F.sum(name).alias(name) for name in _COUNTS]).collect()[0]
     minutes = held["listening_by_minute"].agg(F.sum("events")).collect()[0][0] or 0
     accounted = counts["events"] + counts["quarantine"] + (quality["duplicates"] or 0)
     gaps = raw.groupBy("partition").agg((F.max("offset") - F.min("offset") + 1 - F.count("*")).alias("gap"))

@@ -1,11 +1,9 @@
 """What goes into which table of the lake: names, columns, partitions, and the rows a batch brings.
 
-This is the only place that knows it. How a batch is written, exactly once, is `ingest`'s affair and may change without
-a word here changing.
-
-A *batch* is a range of the log per partition, as a DataFrame with the raw columns (`RAW`), `duplicate boolean` from the
-source, and `cleansed struct<valid, violations, repairs, row>` from `downbeat_cleanse`. Each of its rows is one of three
-things, so produced = clean + quarantined + duplicates:
+This is the only place that knows it. A *batch* is a range of the log per partition, with the raw columns (`RAW`), `duplicate
+boolean` from the source, and `cleansed struct<valid, violations, repairs, row>` from `downbeat_cleanse`. What a table takes
+of it is a query over `batch`, which `format("downbeat")` runs in its tasks (see `plan`). Each row is one of three things, so
+produced = clean + quarantined + duplicates:
 
 - a *duplicate*, whether or not it is bad as well,
 - *quarantined*: it breaks a rule of severity error,
@@ -16,7 +14,7 @@ Tables of tiles hold additive parts of an aggregate, one part per key and batch:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
 from dataclasses import dataclass
 
 from pyspark.sql import Column, DataFrame
@@ -83,11 +81,11 @@ class Table:
 class BatchTable(Table):
     """A table that every batch adds to.
 
-    `rows(batch, tracks)` are the rows a batch brings, with the columns of `schema`. They depend on nothing but the
-    batch's own rows and the world's tracks, so that a repeated batch brings the same ones.
+    `query` gives the rows that it brings, with the columns of `schema`, of `batch` and the world's `tracks`. They depend on
+    nothing else, so that a repeated batch brings the same ones.
     """
 
-    rows: Callable[[DataFrame, DataFrame], DataFrame] = lambda batch, _tracks: batch
+    query: str = "SELECT * FROM batch"
 
 
 @dataclass(frozen=True)
@@ -115,11 +113,6 @@ def _added(field: T.StructField) -> Column:
     return united.alias(field.name)
 
 
-def is_quarantined() -> Column:
-    """Whether a row of a batch goes to quarantine."""
-    return ~F.col("duplicate") & ~F.col("cleansed.valid")
-
-
 def is_clean() -> Column:
     """Whether a row of a batch goes to `events`."""
     return ~F.col("duplicate") & F.col("cleansed.valid")
@@ -128,38 +121,6 @@ def is_clean() -> Column:
 def is_late(event_time: str = "event_time") -> Column:
     """Whether a row arrived more than `LATE_AFTER` after it happened; null where its time is unknown."""
     return F.col("arrived_at") - F.col(event_time) > F.expr(LATE_AFTER)
-
-
-def _day(time: str) -> Column:
-    return F.to_date(F.col(time))
-
-
-def raw_events(batch: DataFrame, _tracks: DataFrame) -> DataFrame:
-    """Every row of the batch, untouched."""
-    return batch.select(*RAW.names, _day("arrived_at").alias("ingest_date"))
-
-
-def clean_rows(batch: DataFrame) -> DataFrame:
-    """The clean rows of a batch: the contract's columns, `repairs`, `is_stream` (null where nothing was played)."""
-    return batch.where(is_clean()).select(
-        "cleansed.row.*",
-        F.col("cleansed.repairs").alias("repairs"),
-        (F.col("cleansed.row.ms_played") >= STREAM_MS).alias("is_stream"),
-    )
-
-
-def events(batch: DataFrame, tracks: DataFrame) -> DataFrame:
-    """Clean events, with artist, genre and length of their track; null if there is none or the catalogue lacks it."""
-    about = tracks.select("track_id", "artist_id", "genre", F.col("duration_ms").alias("track_duration_ms"))
-    enriched = clean_rows(batch).join(about, "track_id", "left")
-    return enriched.withColumn("event_date", _day("event_time")).select(*EVENTS.schema.names)
-
-
-def quarantine(batch: DataFrame, _tracks: DataFrame) -> DataFrame:
-    """Refused rows as they came, and the rules they broke, in the contract's order."""
-    return batch.where(is_quarantined()).select(
-        *RAW.names, F.col("cleansed.violations").alias("violations"), _day("arrived_at").alias("ingest_date")
-    )
 
 
 def listening_by_minute(clean: DataFrame) -> DataFrame:
@@ -174,7 +135,7 @@ def listening_by_minute(clean: DataFrame) -> DataFrame:
             F.count_if("is_stream").alias("streams"),
             F.hll_sketch_agg("user_id").alias("listeners"),
         )
-        .withColumn("date", _day("minute"))
+        .withColumn("date", F.to_date("minute"))
     )
 
 
@@ -192,44 +153,7 @@ def listening_by_track_hour(clean: DataFrame) -> DataFrame:
     totals |= {"streams": F.count_if("is_stream").alias("streams"), "ms_played": _total("ms_played")}
     hours = F.date_trunc("hour", "event_time").alias("hour")
     tiles = clean.where(F.col("event_type").isin(*counted)).groupBy(hours, "track_id").agg(*totals.values())
-    return tiles.withColumn("date", _day("hour")).select(*LISTENING_BY_TRACK_HOUR.schema.names)
-
-
-def data_quality_by_minute(batch: DataFrame, _tracks: DataFrame) -> DataFrame:
-    """What became of the rows that arrived in a minute.
-
-    `by_rule` counts broken rules over rows that are not duplicates; a row may break several, and rules of severity warn
-    are counted where they let a row pass. `by_repair` counts repaired columns of clean rows.
-    """
-    rules = F.transform("cleansed.violations", lambda name: F.struct(F.lit("rule").alias("kind"), name.alias("name")))
-    repairs = F.transform("cleansed.repairs", lambda name: F.struct(F.lit("repair").alias("kind"), name.alias("name")))
-    # Most rows have nothing to note, and are spared the making of arrays.
-    quiet = F.col("duplicate") | ((F.size("cleansed.violations") == 0) & (F.size("cleansed.repairs") == 0))
-    notes = F.when(~quiet, F.when(is_clean(), F.concat(rules, repairs)).otherwise(rules))
-    # A row becomes one row per note, at least one; only its first counts it as a row.
-    noted = batch.select(
-        F.date_trunc("minute", "arrived_at").alias("minute"),
-        "partition",
-        "duplicate",
-        is_clean().alias("clean"),
-        is_late("cleansed.row.event_time").alias("late"),
-        F.posexplode_outer(notes).alias("position", "note"),
-    )
-    first = F.coalesce("position", F.lit(0)) == 0
-    by_note = noted.groupBy("minute", "partition", "note").agg(
-        F.count("*").alias("notes"),
-        F.count_if(first).alias("produced"),
-        F.count_if(first & F.col("clean")).alias("clean"),
-        F.count_if(first & ~F.col("clean") & ~F.col("duplicate")).alias("quarantined"),
-        F.count_if(first & F.col("duplicate")).alias("duplicates"),
-        F.count_if(first & F.col("clean") & F.col("late")).alias("late"),
-    )
-    counts = ("produced", "clean", "quarantined", "duplicates", "late")
-    return (
-        by_note.groupBy("minute", "partition")
-        .agg(*[F.sum(name).alias(name) for name in counts], _notes("rule", "by_rule"), _notes("repair", "by_repair"))
-        .withColumn("date", _day("minute"))
-    )
+    return tiles.withColumn("date", F.to_date("hour")).select(*LISTENING_BY_TRACK_HOUR.schema.names)
 
 
 def _total(column: str) -> Column:
@@ -237,11 +161,15 @@ def _total(column: str) -> Column:
     return F.coalesce(F.sum(column), F.lit(0)).alias(column)
 
 
-def _notes(kind: str, name: str) -> Column:
-    """The counts of one kind of note as a map, sorted by name."""
-    entry = F.when(F.col("note.kind") == kind, F.struct(F.col("note.name"), F.col("notes")))
-    return F.map_from_entries(F.array_sort(F.collect_list(entry))).cast(_COUNTS).alias(name)
+_RAW = ", ".join(RAW.names)
 
+# A row of these tells what is added up; `clean` has the contract's columns.
+_IS_CLEAN = "NOT duplicate AND cleansed.valid"
+_CLEAN = f"""
+    (SELECT cleansed.row.*, cleansed.repairs, cleansed.row.ms_played >= {STREAM_MS} AS is_stream
+     FROM batch WHERE {_IS_CLEAN}) AS clean
+"""
+_IS_LATE = f"arrived_at - cleansed.row.event_time > {LATE_AFTER}"
 
 RAW_EVENTS = BatchTable(
     "raw_events",
@@ -249,7 +177,7 @@ RAW_EVENTS = BatchTable(
     T.StructType([*RAW.fields, T.StructField("ingest_date", T.DateType())]),
     ("partition", "offset", "arrived_at"),
     "ingest_date",
-    raw_events,
+    f"SELECT {_RAW}, to_date(arrived_at) AS ingest_date FROM batch",
 )
 EVENTS = BatchTable(
     "events",
@@ -286,7 +214,14 @@ EVENTS = BatchTable(
     ),
     ("partition", "offset", "event_time"),
     "event_date",
-    events,
+    f"""
+    SELECT
+        partition, offset, arrived_at, event_id, event_type, event_time, user_id, session_id, clean.track_id, artist_id, genre,
+        duration_ms AS track_duration_ms, playlist_id, playlist_name, context, ms_played, is_stream, reason_start,
+        reason_end, shuffle, offline, incognito_mode, premium, platform, app_version, country, repairs,
+        to_date(event_time) AS event_date
+    FROM {_CLEAN} LEFT JOIN tracks ON clean.track_id = tracks.track_id
+    """,
 )
 QUARANTINE = BatchTable(
     "quarantine",
@@ -294,7 +229,10 @@ QUARANTINE = BatchTable(
     T.StructType([*RAW.fields, T.StructField("violations", _TEXTS), T.StructField("ingest_date", T.DateType())]),
     ("partition", "offset", "arrived_at"),
     "ingest_date",
-    quarantine,
+    f"""
+    SELECT {_RAW}, cleansed.violations, to_date(arrived_at) AS ingest_date
+    FROM batch WHERE NOT duplicate AND NOT cleansed.valid
+    """,
 )
 LISTENING_BY_MINUTE = TileTable(
     "listening_by_minute",
@@ -313,7 +251,14 @@ LISTENING_BY_MINUTE = TileTable(
     ),
     ("minute",),
     "date",
-    lambda batch, _tracks: listening_by_minute(clean_rows(batch)),
+    f"""
+    SELECT
+        date_trunc('minute', event_time) AS minute, country, platform, premium, event_type, count(*) AS events,
+        coalesce(sum(ms_played), 0) AS ms_played, count_if(is_stream) AS streams, downbeat_hll(user_id) AS listeners,
+        to_date(date_trunc('minute', event_time)) AS date
+    FROM {_CLEAN}
+    GROUP BY date_trunc('minute', event_time), country, platform, premium, event_type
+    """,
     ("minute", "country", "platform", "premium", "event_type", "date"),
 )
 LISTENING_BY_TRACK_HOUR = TileTable(
@@ -334,9 +279,21 @@ LISTENING_BY_TRACK_HOUR = TileTable(
     ),
     ("hour",),
     "date",
-    lambda batch, _tracks: listening_by_track_hour(clean_rows(batch)),
+    f"""
+    SELECT
+        date_trunc('hour', event_time) AS hour, track_id, count_if(event_type = 'play') AS plays,
+        count_if(event_type = 'skip') AS skips, count_if(is_stream) AS streams, coalesce(sum(ms_played), 0) AS ms_played,
+        count_if(event_type = 'like') AS likes, count_if(event_type = 'dislike') AS dislikes,
+        count_if(event_type = 'unlike') AS unlikes, count_if(event_type = 'playlist_add') AS playlist_adds,
+        to_date(date_trunc('hour', event_time)) AS date
+    FROM {_CLEAN}
+    WHERE event_type IN ('play', 'skip', 'like', 'dislike', 'unlike', 'playlist_add')
+    GROUP BY date_trunc('hour', event_time), track_id
+    """,
     ("hour", "track_id", "date"),
 )
+# `by_rule` counts broken rules over rows that are not duplicates; a row may break several, and rules of severity warn are counted
+# where they let a row pass. `by_repair` counts repaired columns of clean rows.
 DATA_QUALITY_BY_MINUTE = TileTable(
     "data_quality_by_minute",
     "a tile: what became of the rows of a partition that arrived in a minute",
@@ -354,11 +311,21 @@ DATA_QUALITY_BY_MINUTE = TileTable(
     ),
     ("minute",),
     "date",
-    data_quality_by_minute,
+    f"""
+    SELECT
+        date_trunc('minute', arrived_at) AS minute, partition, count(*) AS produced, count_if({_IS_CLEAN}) AS clean,
+        count_if(NOT duplicate AND NOT cleansed.valid) AS quarantined, count_if(duplicate) AS duplicates,
+        count_if({_IS_CLEAN} AND {_IS_LATE}) AS late,
+        downbeat_tally(cleansed.violations) FILTER (WHERE NOT duplicate) AS by_rule,
+        downbeat_tally(cleansed.repairs) FILTER (WHERE {_IS_CLEAN}) AS by_repair,
+        to_date(date_trunc('minute', arrived_at)) AS date
+    FROM batch
+    GROUP BY date_trunc('minute', arrived_at), partition
+    """,
     ("minute", "partition", "date"),
 )
 
-#: The tables a batch is written to, in the order in which they are begun: the longest writes first.
+#: The tables a batch is written to.
 BATCH_TABLES: tuple[BatchTable, ...] = (
     EVENTS,
     RAW_EVENTS,
@@ -370,8 +337,16 @@ BATCH_TABLES: tuple[BatchTable, ...] = (
 
 _OFFSETS = T.MapType(T.IntegerType(), T.LongType())
 
+
+@dataclass(frozen=True)
+class LastTable(BatchTable):
+    """A table whose `query` is over `parts`: what the query of that name makes of the rows of each task."""
+
+    parts: str = ""
+
+
 #: Written after all of `BATCH_TABLES`: a batch that stands here is in every table.
-PROGRESS = Table(
+PROGRESS = LastTable(
     "progress",
     "one batch that is in every table: its range of the log (from inclusive, until exclusive) and what it held",
     _schema(
@@ -390,6 +365,32 @@ PROGRESS = Table(
     ),
     ("sequence",),
     "date",
+    # A batch that has not all rows of its range, or has some twice, is in no table.
+    """
+    SELECT
+        any_value(sequence) AS sequence, any_value(from_offsets) AS from_offsets, any_value(until_offsets) AS until_offsets,
+        if(
+            sum(produced) = any_value(
+                aggregate(map_values(until_offsets), 0L, (rows, row) -> rows + row)
+                - aggregate(map_values(from_offsets), 0L, (rows, row) -> rows + row)
+            ),
+            sum(produced),
+            raise_error(concat('the batch misses rows of the log, or has them twice: it has ', sum(produced)))
+        ) AS produced,
+        sum(clean) AS clean, sum(quarantined) AS quarantined, sum(duplicates) AS duplicates, sum(late) AS late,
+        min(first_arrived_at) AS first_arrived_at, max(last_arrived_at) AS last_arrived_at,
+        current_timestamp() AS written_at, to_date(max(last_arrived_at)) AS date
+    FROM parts
+    HAVING count(*) > 0
+    """,
+    f"""
+    SELECT
+        partition, count(*) AS produced, count_if({_IS_CLEAN}) AS clean,
+        count_if(NOT duplicate AND NOT cleansed.valid) AS quarantined, count_if(duplicate) AS duplicates,
+        count_if({_IS_CLEAN} AND {_IS_LATE}) AS late, min(arrived_at) AS first_arrived_at, max(arrived_at) AS last_arrived_at
+    FROM batch
+    GROUP BY partition
+    """,
 )
 
 TRACKS = Table(
@@ -485,3 +486,18 @@ TRENDING = Table(
 )
 
 ALL = {table.name: table for table in (*BATCH_TABLES, PROGRESS, *DIMENSIONS, RECONCILIATION, TRENDING)}
+
+
+def plan() -> str:
+    """What a batch brings to which table, as `format("downbeat")` takes it: the option `plan`, as JSON."""
+
+    def described(table: BatchTable) -> dict[str, object]:
+        described: dict[str, object] = {"query": table.query}
+        if isinstance(table, LastTable):
+            described["parts"] = table.parts
+        if table.partition_by:
+            described["partitionColumns"] = [table.partition_by]
+        return described | {"properties": {"delta.dataSkippingStatsColumns": ",".join(table.ranges)}}
+
+    written = {table.name: described(table) for table in (*BATCH_TABLES, PROGRESS)}
+    return json.dumps({"version": 1, "lookups": {TRACKS.name: {"key": "track_id"}}, "tables": written})

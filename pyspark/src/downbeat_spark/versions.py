@@ -30,9 +30,9 @@ class Cut:
     tables: dict[str, DataFrame]
 
 
-def commit_note(sequence: int) -> str:
-    """What a write of batch `sequence` leaves in the commit."""
-    return json.dumps({"batch": sequence})
+def commit_note(sequence: int | str) -> str:
+    """What a write of batch `sequence` leaves in the commit. A word in its place stands as it is, for a sink to fill in."""
+    return f'{{"batch": {sequence}}}'
 
 
 def last_cut(spark: SparkSession, *, lake: Lake) -> Cut:

@@ -83,7 +83,7 @@ fn column(memory: &Buffer, rows: usize, part: &[i64]) -> Result<ArrayRef> {
             // What is no precision is far from one afterwards, too.
             Arc::new(decimals.with_precision_and_scale(data as u8, data_bytes as i8)?)
         }
-        Some(Type::Unspecified | Type::Interval) | None => {
+        Some(Type::Unspecified | Type::Interval | Type::Texts) | None => {
             return Err(Error::Call(format!("{type_number} is not the type of a column")));
         }
     })

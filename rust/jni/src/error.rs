@@ -51,11 +51,13 @@ pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 /// The condition of a panic.
 pub(crate) const PANIC: &str = "DOWNBEAT_NATIVE_PANIC";
 
+/// The condition of what has none of its own.
+const NATIVE_ERROR: &str = "DOWNBEAT_NATIVE_ERROR";
+
 impl Error {
     /// The name in `error/downbeat-error-conditions.json`.
     pub(crate) fn condition(&self) -> &'static str {
         use downbeat_flight::Error as Flight;
-        use downbeat_kernels::Error as Kernel;
         use downbeat_lake::Error as Lake;
         match self {
             Self::Flight(Flight::InvalidArgument(_)) => "DOWNBEAT_INVALID_ARGUMENT",
@@ -69,21 +71,27 @@ impl Error {
             Self::Flight(Flight::DataLoss(_)) | Self::WindowExpired { .. } => "DOWNBEAT_DATA_LOSS",
             Self::Flight(Flight::Unauthenticated(_)) => "DOWNBEAT_UNAUTHENTICATED",
             Self::Flight(Flight::PermissionDenied(_)) => "DOWNBEAT_PERMISSION_DENIED",
-            Self::Kernel(Kernel::Contract { .. }) => "DOWNBEAT_CONTRACT_UNSUPPORTED",
-            Self::Kernel(Kernel::Overflow { .. }) => "DOWNBEAT_OVERFLOW",
-            Self::Kernel(Kernel::DivideByZero { .. }) => "DOWNBEAT_DIVIDE_BY_ZERO",
-            Self::Kernel(Kernel::Malformed { .. }) => "DOWNBEAT_CAST_INVALID",
-            Self::Kernel(Kernel::Window { .. }) => "DOWNBEAT_INVALID_ARGUMENT",
+            Self::Kernel(cause) | Self::Lake(Lake::Kernel(cause)) => kernel(cause),
             Self::Lake(Lake::Location { .. } | Lake::Schema { .. }) => "DOWNBEAT_TABLE_INVALID",
             Self::Lake(Lake::Changed { .. } | Lake::Contention { .. }) => "DOWNBEAT_TABLE_CHANGED",
             Self::Lake(Lake::Store { .. } | Lake::Log { .. }) => "DOWNBEAT_TABLE_UNAVAILABLE",
             Self::Closed { .. } => "DOWNBEAT_HANDLE_CLOSED",
             Self::UnsupportedType { .. } | Self::TooFine { .. } => "DOWNBEAT_UNSUPPORTED",
             Self::SchemaChanged { .. } => "DOWNBEAT_SCHEMA_CHANGED",
-            Self::Flight(_) | Self::Kernel(_) | Self::Lake(_) | Self::Call(_) | Self::Arrow(_) | Self::Jni(_) => {
-                "DOWNBEAT_NATIVE_ERROR"
-            }
+            Self::Flight(_) | Self::Lake(_) | Self::Call(_) | Self::Arrow(_) | Self::Jni(_) => NATIVE_ERROR,
         }
+    }
+}
+
+fn kernel(error: &downbeat_kernels::Error) -> &'static str {
+    use downbeat_kernels::Error as Kernel;
+    match error {
+        Kernel::Contract { .. } => "DOWNBEAT_CONTRACT_UNSUPPORTED",
+        Kernel::Overflow { .. } => "DOWNBEAT_OVERFLOW",
+        Kernel::DivideByZero { .. } => "DOWNBEAT_DIVIDE_BY_ZERO",
+        Kernel::Malformed { .. } => "DOWNBEAT_CAST_INVALID",
+        Kernel::Window { .. } => "DOWNBEAT_INVALID_ARGUMENT",
+        _ => NATIVE_ERROR,
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 use arrow::{array::StructArray, datatypes::DataType, error::ArrowError, ipc::reader::StreamReader};
 use downbeat_flight::proto;
 use downbeat_kernels::{Aggregator, Cleanser};
-use downbeat_lake::{Table, TableWriter, proto as lake};
+use downbeat_lake::{Table, TaskWriter, proto as lake};
 use jni::{
     Env, EnvUnowned, NativeMethod, jni_str,
     objects::{JByteArray, JClass, JIntArray, JLongArray, JString},
@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// Changes with any function below, so that a jar never calls another version's library.
-const ABI_VERSION: jint = 5;
+const ABI_VERSION: jint = 6;
 
 /// Every cleanser the JVM has not closed yet.
 static CLEANSERS: Handles<Cleanser> = Handles::new("cleanser");
@@ -40,8 +40,8 @@ static AGGREGATORS: Handles<Mutex<Aggregator>> = Handles::new("aggregator");
 /// Every table the JVM has not closed yet.
 static TABLES: Handles<Mutex<Table>> = Handles::new("table");
 
-/// Every writer of a table the JVM has neither finished nor closed; its task is in it until it is finished.
-static WRITERS: Handles<Mutex<Option<TableWriter>>> = Handles::new("writer");
+/// Every writer of tables the JVM has neither finished nor closed; its task is in it until it is finished.
+static WRITERS: Handles<Mutex<Option<TaskWriter>>> = Handles::new("writer");
 
 /// What comes next after a batch that is not of a log.
 const NO_ROW: jlong = -1;
@@ -223,6 +223,11 @@ natives! {
         }
     }
 
+    "tableVersion" "(J)J" => fn table_version(_env, table: jlong) -> jlong {
+        let version = with(TABLES.get(table)?, |table| Ok(table.version()?))?;
+        Ok(version.map_or(-1, |version| version as jlong))
+    }
+
     "planAppend" "(J[B)[B" => fn plan_append(env, table: jlong, append: JByteArray<'local>) -> JByteArray<'local> {
         let append: lake::Append = decode(env, &append)?;
         let plan = with(TABLES.get(table)?, |table| Ok(table.plan(&append)?))?;
@@ -239,8 +244,8 @@ natives! {
         TABLES.remove(table).map(drop)
     }
 
-    "openWriter" "(Ljava/lang/String;[B)J" => fn open_writer(env, uri: JString<'local>, plan: JByteArray<'local>) -> jlong {
-        let writer = TableWriter::new(&uri.try_to_string(env)?, &decode(env, &plan)?)?;
+    "openWriter" "([B)J" => fn open_writer(env, plan: JByteArray<'local>) -> jlong {
+        let writer = TaskWriter::new(decode(env, &plan)?)?;
         Ok(WRITERS.insert(Arc::new(Mutex::new(Some(writer)))))
     }
 

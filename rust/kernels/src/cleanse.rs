@@ -292,8 +292,8 @@ fn compile_column(spec: &proto::Column, input: &[(String, Type)]) -> Result<(Col
     if made != of {
         return Err(format!("it is declared as {of}, field '{from}' gives {made}"));
     }
-    if of == Type::Interval {
-        return Err("INTERVAL is for expressions only".to_owned());
+    if matches!(of, Type::Interval | Type::Texts) {
+        return Err(format!("{of} is for expressions only"));
     }
     let default = match &spec.default {
         None => None,

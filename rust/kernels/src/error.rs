@@ -53,6 +53,12 @@ pub enum Error {
         /// The operation, e.g. `DIVIDE`.
         operation: &'static str,
     },
+    /// Two rows of a table that is looked up in have one key.
+    #[error("the key {key} is twice in the table that is looked up in; its rows cannot be told apart")]
+    Duplicate {
+        /// The key.
+        key: i64,
+    },
     /// A text is no value of the type it is cast to; Spark raises the same under ANSI.
     #[error("{item}: '{text}' is no {of}; guard the rule with `when`, or use a normaliser")]
     Malformed {

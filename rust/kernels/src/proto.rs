@@ -1,5 +1,5 @@
-//! Resolved contracts and aggregates as they travel in Spark's plan: generated from `proto/contract.proto` and
-//! `proto/aggregate.proto`, where each field is explained.
+//! Resolved contracts, aggregates and queries as they travel in Spark's plan: generated from `proto/contract.proto`,
+//! `proto/aggregate.proto` and `proto/query.proto`, where each field is explained.
 #![allow(
     missing_docs,
     unreachable_pub,
@@ -20,4 +20,8 @@ impl From<Type> for Option<DataType> {
 
 pub mod aggregate {
     include!(concat!(env!("OUT_DIR"), "/downbeat.aggregate.v1.rs"));
+}
+
+pub mod query {
+    include!(concat!(env!("OUT_DIR"), "/downbeat.query.v1.rs"));
 }

@@ -32,6 +32,7 @@ pub(crate) enum Type {
     Timestamp,
     Interval,
     Decimal { precision: u8, scale: u8 },
+    Texts,
 }
 
 impl Type {
@@ -53,6 +54,7 @@ impl fmt::Display for Type {
             Self::Date => proto::Type::Date,
             Self::Timestamp => proto::Type::Timestamp,
             Self::Interval => proto::Type::Interval,
+            Self::Texts => proto::Type::Texts,
             Self::Decimal { precision, scale } => return write!(f, "DECIMAL({precision},{scale})"),
         };
         f.write_str(name.as_str_name())
@@ -72,6 +74,7 @@ pub(crate) fn arrow_type(of: Type) -> DataType {
         Type::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some(UTC.into())),
         Type::Interval => DataType::Duration(TimeUnit::Microsecond),
         Type::Decimal { precision, scale } => DataType::Decimal128(precision, scale as i8),
+        Type::Texts => DataType::new_list(DataType::Utf8, false),
     }
 }
 
@@ -81,6 +84,7 @@ pub(crate) fn accepts(of: Type, found: &DataType) -> bool {
     match (of, found) {
         (Type::Timestamp, DataType::Timestamp(TimeUnit::Microsecond, Some(_))) => true,
         (Type::String, DataType::Dictionary(keys, words)) => **keys == DataType::Int32 && **words == DataType::Utf8,
+        (Type::Texts, DataType::List(item)) => *item.data_type() == DataType::Utf8,
         _ => arrow_type(of) == *found,
     }
 }
@@ -148,6 +152,7 @@ pub(crate) fn declared(of: Option<&proto::DataType>) -> Result<Type, String> {
         Ok(proto::Type::Date) => Ok(Type::Date),
         Ok(proto::Type::Timestamp) => Ok(Type::Timestamp),
         Ok(proto::Type::Interval) => Ok(Type::Interval),
+        Ok(proto::Type::Texts) => Ok(Type::Texts),
         Ok(proto::Type::Decimal) => decimal(of.precision, of.scale),
     }
 }

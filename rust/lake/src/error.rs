@@ -62,6 +62,9 @@ pub enum Error {
         /// What `delta_kernel` says.
         cause: Box<delta_kernel::KernelError>,
     },
+    /// What is to become of the rows cannot be worked out.
+    #[error(transparent)]
+    Kernel(#[from] downbeat_kernels::Error),
     /// Arrow refused an operation.
     #[error("an Arrow operation failed")]
     Arrow(#[from] ArrowError),

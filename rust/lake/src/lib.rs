@@ -2,7 +2,7 @@
 //! table in one commit.
 //!
 //! A [`Table`] plans an append and commits it; between the two, any number of [`TableWriter`]s, wherever they run, write by the
-//! [`proto::WritePlan`]. What is written and never committed is read by nobody, and `VACUUM` removes it. The log itself is
+//! [`proto::WritePlan`]. A [`TaskWriter`] feeds several of them, in one pass over the rows, by a [`proto::TaskPlan`]. What is written and never committed is read by nobody, and `VACUUM` removes it. The log itself is
 //! read and written by `delta_kernel`.
 
 mod create;
@@ -11,8 +11,10 @@ mod partitions;
 pub mod proto;
 pub mod store;
 mod table;
+mod task;
 mod writer;
 
 pub use error::{Error, Result};
 pub use table::Table;
+pub use task::TaskWriter;
 pub use writer::TableWriter;

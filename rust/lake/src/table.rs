@@ -4,13 +4,17 @@ use std::{fmt, sync::Arc, thread, time::Duration};
 
 use arrow::{
     array::{RecordBatch, StringArray},
+    compute::concat_batches,
     datatypes::{DataType as ArrowType, Field, Schema},
     ipc::reader::StreamReader,
 };
 use delta_kernel::{
-    Snapshot, SnapshotRef,
+    Engine, KernelResult, Snapshot, SnapshotRef,
     committer::FileSystemCommitter,
-    engine::arrow_data::ArrowEngineData,
+    engine::{
+        arrow_conversion::TryIntoArrow,
+        arrow_data::{ArrowEngineData, EngineDataArrowExt},
+    },
     schema::{DataType, StructField, StructType},
     transaction::{CommitResult, Transaction, UpdateTableOperation},
 };
@@ -70,7 +74,7 @@ pub struct Table {
     uri: String,
     url: Url,
     store: Arc<dyn ObjectStore>,
-    engine: DefaultEngine<TokioMultiThreadExecutor>,
+    engine: Arc<DefaultEngine<TokioMultiThreadExecutor>>,
     latest: Option<SnapshotRef>,
 }
 
@@ -88,7 +92,7 @@ impl Table {
     pub fn open(uri: &str) -> Result<Self> {
         let (url, store) = store::open(uri)?;
         let executor = Arc::new(TokioMultiThreadExecutor::new(runtime().handle().clone()));
-        let engine = DefaultEngine::builder(Arc::clone(&store)).with_task_executor(executor).build();
+        let engine = Arc::new(DefaultEngine::builder(Arc::clone(&store)).with_task_executor(executor).build());
         Ok(Self { uri: uri.to_owned(), url, store, engine, latest: None })
     }
 
@@ -109,6 +113,39 @@ impl Table {
             }
             None => Ok(None),
         }
+    }
+
+    /// Its newest version, if it is there.
+    ///
+    /// # Errors
+    /// [`Error::Store`] and [`Error::Log`].
+    pub fn version(&mut self) -> Result<Option<u64>> {
+        Ok(self.snapshot()?.map(|snapshot| snapshot.version()))
+    }
+
+    /// All rows that it had at a version, as these of its columns.
+    ///
+    /// # Errors
+    /// [`Error::Schema`] if it lacks one of them; [`Error::Store`] and [`Error::Log`].
+    pub fn read(&self, version: u64, columns: &[&str]) -> Result<RecordBatch> {
+        let wrong = Error::log(&self.uri);
+        let snapshot = Snapshot::builder_for(self.url.as_str()).at_version(version).build(self.engine.as_ref());
+        let snapshot = snapshot.map_err(&wrong)?;
+        let known = snapshot.schema();
+        let fields = columns.iter().map(|name| {
+            known
+                .field(name)
+                .cloned()
+                .ok_or_else(|| Error::Schema { table: self.uri.clone(), reason: format!("it has no column '{name}'") })
+        });
+        let fields: Vec<StructField> = fields.collect::<Result<_>>()?;
+        let columns = Arc::new(StructType::try_new(fields).map_err(&wrong)?);
+        let schema: Schema = columns.as_ref().try_into_arrow()?;
+        let scan = snapshot.scan_builder().with_schema(columns).build().map_err(&wrong)?;
+        let batches = scan.execute(Arc::clone(&self.engine) as Arc<dyn Engine>).map_err(&wrong)?;
+        let batches: Vec<RecordBatch> =
+            batches.map(|batch| batch?.try_into_record_batch()).collect::<KernelResult<_>>().map_err(&wrong)?;
+        Ok(concat_batches(&Arc::new(schema), &batches)?)
     }
 
     /// How rows are to be written so that they can be part of the table, which is made if it is not there.
@@ -132,7 +169,7 @@ impl Table {
                 })?
             }
         };
-        let transaction = self.transaction(&snapshot, UpdateTableOperation::Write)?;
+        let transaction = self.transaction(&snapshot, UpdateTableOperation::Write, true)?;
         let layout = transaction.logical_partition_columns();
         self.fits(&columns, &snapshot, layout, append)?;
         let schema = snapshot.schema();
@@ -154,8 +191,9 @@ impl Table {
         Ok(WritePlan { state, columns, partition_columns })
     }
 
-    /// Makes the files of an append part of the table, in its next version, which is returned. None if there are none, or if the
-    /// table has the application's commit of this number, or a later one, already: the files are left to `VACUUM` then.
+    /// Makes the files of an append part of the table, in its next version, which is returned. None if there are none (unless it is
+    /// to be committed always), or if the table has the application's commit of this number, or a later one, already: the files are
+    /// left to `VACUUM` then.
     ///
     /// # Errors
     /// [`Error::Changed`] if the table is no longer the one that was planned for; [`Error::Contention`]; [`Error::Store`] and
@@ -163,7 +201,7 @@ impl Table {
     pub fn commit(&mut self, commit: &Commit) -> Result<Option<u64>> {
         let plan = commit.plan.as_ref().ok_or_else(|| Error::Message("a commit without its plan".to_owned()))?;
         let adds = adds(commit)?;
-        if adds.is_empty() {
+        if adds.is_empty() && !commit.always {
             return Ok(None);
         }
         let operation = match commit.streaming {
@@ -176,12 +214,13 @@ impl Table {
             let snapshot = self
                 .snapshot()?
                 .ok_or_else(|| Error::Changed { table: self.uri.clone(), change: "it is gone".to_owned() })?;
-            let known =
-                snapshot.get_app_id_version(&commit.application, &self.engine).map_err(Error::log(&self.uri))?;
+            let known = snapshot
+                .get_app_id_version(&commit.application, self.engine.as_ref())
+                .map_err(Error::log(&self.uri))?;
             if known.is_some_and(|known| known >= commit.version) {
                 return Ok(None);
             }
-            let mut transaction = self.transaction(&snapshot, operation.clone())?;
+            let mut transaction = self.transaction(&snapshot, operation.clone(), !adds.is_empty())?;
             if parsed(&self.state(&transaction)?)? != planned {
                 let change = "its columns, partitions or properties are others now".to_owned();
                 return Err(Error::Changed { table: self.uri.clone(), change });
@@ -194,7 +233,7 @@ impl Table {
             for add in &adds {
                 transaction.add_files(Box::new(ArrowEngineData::new(add.clone())));
             }
-            match transaction.commit(&self.engine).map_err(Error::log(&self.uri))? {
+            match transaction.commit(self.engine.as_ref()).map_err(Error::log(&self.uri))? {
                 CommitResult::Committed(committed) => {
                     self.latest = committed.post_commit_snapshot().cloned();
                     self.checkpoint();
@@ -219,7 +258,7 @@ impl Table {
         let Some(snapshot) = self.latest.take() else { return };
         let interval = snapshot.table_properties().checkpoint_interval.map_or(CHECKPOINT_INTERVAL, Into::into);
         self.latest = match snapshot.version() % interval {
-            0 => snapshot.checkpoint(&self.engine, None).ok().map(|(_, with)| with),
+            0 => snapshot.checkpoint(self.engine.as_ref(), None).ok().map(|(_, with)| with),
             _ => Some(snapshot),
         };
     }
@@ -227,8 +266,8 @@ impl Table {
     /// The table as it is now.
     fn snapshot(&mut self) -> Result<Option<SnapshotRef>> {
         let built = match self.latest.take() {
-            Some(known) => Snapshot::builder_from(known).build(&self.engine),
-            None if self.is_there()? => Snapshot::builder_for(self.url.as_str()).build(&self.engine),
+            Some(known) => Snapshot::builder_from(known).build(self.engine.as_ref()),
+            None if self.is_there()? => Snapshot::builder_for(self.url.as_str()).build(self.engine.as_ref()),
             None => return Ok(None),
         };
         let snapshot = built.map_err(Error::log(&self.uri))?;
@@ -248,12 +287,11 @@ impl Table {
         Ok(path.join("_delta_log"))
     }
 
-    fn transaction(&self, snapshot: &SnapshotRef, operation: UpdateTableOperation) -> Result<Transaction> {
-        Arc::clone(snapshot)
-            .update_table(operation, ENGINE, true)
-            .with_blind_append()
-            .build(&self.engine, Box::new(FileSystemCommitter::new()))
-            .map_err(Error::log(&self.uri))
+    /// `adds`: whether it brings files; without, `delta_kernel` calls it no append.
+    fn transaction(&self, snapshot: &SnapshotRef, operation: UpdateTableOperation, adds: bool) -> Result<Transaction> {
+        let builder = Arc::clone(snapshot).update_table(operation, ENGINE, true);
+        let builder = if adds { builder.with_blind_append() } else { builder };
+        builder.build(self.engine.as_ref(), Box::new(FileSystemCommitter::new())).map_err(Error::log(&self.uri))
     }
 
     fn state(&self, transaction: &Transaction) -> Result<Vec<u8>> {

@@ -191,7 +191,7 @@ impl TableWriter {
             part.encode_all(&self.output, &mut self.written)?;
             self.written.extend(part.close(&self.output)?);
         }
-        Ok(Written { files: std::mem::take(&mut self.written) })
+        Ok(Written { files: std::mem::take(&mut self.written), ..Written::default() })
     }
 
     /// The columns that files hold, in their types.

@@ -131,7 +131,7 @@ impl Key {
         let values = match of {
             Type::String | Type::Binary => Values::Bytes { data: Vec::new(), ends: Vec::new() },
             Type::Decimal { .. } => Values::Decimals(Vec::new()),
-            Type::Interval => return Err(format!("{of} is no type of a key")),
+            Type::Interval | Type::Texts => return Err(format!("{of} is no type of a key")),
             _ => Values::Fixed(Vec::new()),
         };
         if bucket_us > 0 && of != Type::Timestamp {

@@ -12,6 +12,7 @@ use twox_hash::XxHash64;
 use super::{
     offsets,
     sketch::{self, HllSketch, PlusPlus},
+    tally::Tally,
 };
 use crate::{
     Error, Result,
@@ -37,6 +38,7 @@ enum State {
     ExtremeDouble(Values<f64>, Extreme),
     Sketches { sketches: Vec<HllSketch>, lg_k: u32, heap_bytes: usize },
     PlusPlus { registers: PlusPlus, argument: Type },
+    Tally(Tally),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,11 +99,12 @@ impl Measure {
                 (State::Sketches { sketches: Vec::new(), lg_k: precision, heap_bytes: 0 }, Type::Binary)
             }
             (Kind::ApproxCountDistinct, Some(argument))
-                if !matches!(argument, Type::Interval | Type::Decimal { .. })
+                if !matches!(argument, Type::Interval | Type::Decimal { .. } | Type::Texts)
                     && PlusPlus::PRECISION.contains(&precision) =>
             {
                 (State::PlusPlus { registers: PlusPlus::new(precision), argument }, Type::Bigint)
             }
+            (Kind::Tally, Some(Type::Texts)) => (State::Tally(Tally::default()), Type::Texts),
             (kind, of) => {
                 let of = of.map_or("nothing".to_owned(), |of| of.to_string());
                 return Err(format!("{} of {of} is not run", kind.as_str_name()));
@@ -115,6 +118,7 @@ impl Measure {
         match &self.state {
             State::Average { .. } => vec![DataType::Float64, DataType::Int64],
             State::PlusPlus { registers, .. } => vec![DataType::Int64; registers.width()],
+            State::Tally(_) => vec![Tally::data_type()],
             _ => vec![types::arrow_type(self.of)],
         }
     }
@@ -205,6 +209,11 @@ impl Measure {
                 let Some(argument) = argument else { return Ok(()) };
                 hashes(*of, places, argument, |group, hash| registers.add(group, hash));
             }
+            State::Tally(tally) => {
+                if let Some(lists) = argument {
+                    tally.add(places, lists.as_list());
+                }
+            }
         }
         Ok(())
     }
@@ -261,6 +270,7 @@ impl Measure {
                 registers.resize(groups);
                 registers.drain().into_iter().map(|words| Arc::new(Int64Array::from(words)) as ArrayRef).collect()
             }
+            State::Tally(tally) => vec![Arc::new(tally.drain(groups)?)],
         })
     }
 
@@ -273,6 +283,7 @@ impl Measure {
             State::ExtremeInt(kept, _) => kept.memory_bytes(),
             State::Sketches { sketches, heap_bytes, .. } => sketches.capacity() * size_of::<HllSketch>() + heap_bytes,
             State::PlusPlus { registers, .. } => registers.memory_bytes(),
+            State::Tally(tally) => tally.memory_bytes(),
         }
     }
 }

@@ -6,10 +6,11 @@
 mod groups;
 mod measures;
 mod sketch;
+mod tally;
 
 use arrow::{
-    array::{Array, ArrayRef, BooleanArray, StructArray},
-    buffer::{BooleanBuffer, OffsetBuffer},
+    array::{Array, ArrayRef, StructArray},
+    buffer::OffsetBuffer,
     compute::FilterBuilder,
     datatypes::{Field, Fields},
     error::ArrowError,
@@ -18,7 +19,7 @@ use prost::Message;
 
 use crate::{
     Error, Result,
-    expr::{Evaluation, NodeId, Program, is_true},
+    expr::{Evaluation, NodeId, Program, holding},
     proto::{
         Expr,
         aggregate::{Aggregate, Kind},
@@ -194,15 +195,9 @@ impl Aggregator {
             return Ok((columns, rows));
         }
         let mut evaluation = Evaluation::new(&self.program, &columns, rows, &self.time_zone);
-        let mut counted: Option<BooleanBuffer> = None;
-        for &condition in &self.conditions {
-            let holds = is_true(&evaluation.condition(CONDITION, condition, counted.clone())?);
-            counted = Some(counted.map_or_else(|| holds.clone(), |before| &before & &holds));
-        }
-        let counted = BooleanArray::new(counted.unwrap_or_else(|| BooleanBuffer::new_set(rows)), None);
-        if counted.true_count() == rows {
+        let Some(counted) = holding(&mut evaluation, CONDITION, &self.conditions, rows)? else {
             return Ok((columns, rows));
-        }
+        };
         let filter = FilterBuilder::new(&counted).optimize().build();
         let kept = columns.iter().map(|column| filter.filter(column)).collect::<Result<_, _>>()?;
         Ok((kept, filter.count()))

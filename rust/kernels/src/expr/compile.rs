@@ -2,12 +2,15 @@
 
 use std::{cmp::Ordering, collections::HashMap};
 
-use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::{
+    array::{Array, ArrayRef, AsArray},
+    datatypes::Int64Type,
+};
 use prost::Message;
 
 use super::{
     pattern::{self, Pattern},
-    zone::Zone,
+    zone::{SECOND_US, Zone},
 };
 use crate::{
     proto::{Call, Expr, Function, expr},
@@ -66,6 +69,11 @@ pub(super) enum Op {
     DatesBetween,
     TimestampsBetween,
     UnixMicros,
+    /// Down to a multiple of `unit_us` on clocks that are so far ahead of UTC.
+    TimestampTruncate {
+        unit_us: i64,
+        ahead_us: i64,
+    },
     Coalesce,
     If,
     CaseWhen,
@@ -313,6 +321,25 @@ impl Compiler<'_> {
                 (Op::Extreme(order), alike(&arguments)?)
             }
             Function::UnixMicros => typed(Op::UnixMicros, &[Timestamp], Bigint)?,
+            Function::TimestampTruncate => {
+                all(&[Timestamp, Bigint])?;
+                let Op::Literal(unit) = &self.program.nodes[arguments[1]].op else {
+                    return Err(format!("{name} takes a literal unit, not an expression"));
+                };
+                let unit_us = unit.as_primitive::<Int64Type>().values()[0];
+                let ahead_us = match Zone::parse(self.time_zone)? {
+                    _ if unit_us <= 0 => return Err(format!("{unit_us} microseconds are no unit")),
+                    Zone::Fixed(ahead_us) => ahead_us,
+                    Zone::Region(_) if unit_us <= SECOND_US => 0,
+                    Zone::Region(zone) => {
+                        return Err(format!(
+                            "{name} to more than a second is run only where clocks are never changed, not in {zone}; set \
+                             spark.sql.session.timeZone=UTC"
+                        ));
+                    }
+                };
+                return Ok((Op::TimestampTruncate { unit_us, ahead_us }, Timestamp, vec![arguments[0]]));
+            }
             Function::IsNan => typed(Op::IsNan, &[Double], Boolean)?,
             Function::Like | Function::Rlike => {
                 all(&[Text, Text])?;

@@ -5,7 +5,7 @@ use std::{cmp::Ordering, sync::Arc};
 use arrow::{
     array::{
         Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, Datum, Int32Array, PrimitiveArray, Scalar,
-        StringArray, UInt32Array, make_array, new_null_array,
+        StringArray, TimestampMicrosecondArray, UInt32Array, make_array, new_null_array,
     },
     buffer::{BooleanBuffer, NullBuffer},
     compute::{
@@ -92,6 +92,21 @@ pub(crate) fn is_false(condition: &BooleanArray) -> BooleanBuffer {
         Some(valid) => &unset & valid.inner(),
         None => unset,
     }
+}
+
+/// The rows where all conditions are true, each tested only where those before it are; `None` if those are all rows.
+pub(crate) fn holding<'a>(
+    evaluation: &mut Evaluation<'a>,
+    item: &'a str,
+    conditions: &[NodeId],
+    rows: usize,
+) -> Result<Option<BooleanArray>> {
+    let mut held: Selection = None;
+    for &condition in conditions {
+        let holds = is_true(&evaluation.condition(item, condition, held.clone())?);
+        held = narrowed(&held, &holds);
+    }
+    Ok(held.filter(|held| held.count_set_bits() < rows).map(|held| BooleanArray::new(held, None)))
 }
 
 fn narrowed(selection: &Selection, rows: &BooleanBuffer) -> Selection {
@@ -332,6 +347,13 @@ impl<'a> Evaluation<'a> {
                 let value = self.value(arguments[0], selection)?;
                 let times = value.array().as_primitive::<TimestampMicrosecondType>();
                 Ok(self.made_of(Arc::new(times.reinterpret_cast::<Int64Type>()), &[&value]))
+            }
+            Op::TimestampTruncate { unit_us, ahead_us } => {
+                let value = self.value(arguments[0], selection)?;
+                let times = value.array().as_primitive::<TimestampMicrosecondType>();
+                let truncated: TimestampMicrosecondArray =
+                    times.unary(|time| time.wrapping_sub(time.wrapping_add(*ahead_us).rem_euclid(*unit_us)));
+                Ok(self.made_of(types::in_utc(&(Arc::new(truncated) as ArrayRef)), &[&value]))
             }
             Op::IsNan => {
                 let value = self.value(arguments[0], selection)?;

@@ -13,7 +13,7 @@ mod pattern;
 mod zone;
 
 pub(crate) use compile::{NodeId, Program};
-pub(crate) use evaluate::{Evaluation, is_false, is_true};
+pub(crate) use evaluate::{Evaluation, holding, is_false, is_true};
 
 /// Why an operation has no value in a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

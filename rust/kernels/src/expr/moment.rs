@@ -5,10 +5,8 @@ use chrono::{Datelike, NaiveDate, Utc};
 use super::{
     Failure,
     cast::trimmed,
-    zone::{DAY_US, Zone},
+    zone::{DAY_US, SECOND_US, Zone},
 };
-
-const SECOND_US: i64 = 1_000_000;
 
 /// 1970-01-01, in days from the first day of year 1, which is day 1.
 const EPOCH_FROM_CE: i32 = 719_163;

@@ -8,6 +8,7 @@ use chrono_tz::Tz;
 
 use super::Failure;
 
+pub(super) const SECOND_US: i64 = 1_000_000;
 pub(super) const DAY_US: i64 = 86_400_000_000;
 
 /// Short names that Java knows (`ZoneId.SHORT_IDS`).
@@ -95,7 +96,7 @@ impl Zone {
     pub(crate) fn local(self, time_us: i64) -> Result<i64, Failure> {
         let ahead = match self {
             Self::Fixed(ahead) => ahead,
-            Self::Region(zone) => i64::from(utc_and_offset(zone, time_us)?.1.local_minus_utc()) * 1_000_000,
+            Self::Region(zone) => i64::from(utc_and_offset(zone, time_us)?.1.local_minus_utc()) * SECOND_US,
         };
         time_us.checked_add(ahead).ok_or(Failure::Overflow)
     }

@@ -6,7 +6,7 @@ import org.apache.spark.sql.catalyst.expressions.{Expression, ExpressionInfo}
 import org.apache.spark.sql.catalyst.rules.Rule
 import org.apache.spark.sql.execution.{ColumnarRule, SparkPlan}
 
-import dev.downbeat.spark.functions.{HllFunction, NativeFunction, ResolveContracts, UnresolvedCall}
+import dev.downbeat.spark.functions.{HllFunction, NativeFunction, ResolveContracts, Tally, UnresolvedCall}
 import dev.downbeat.spark.plan.{AggregateNatively, LiftNativeCalls, NativeStrategy, PickColumns, WriteNatively}
 import dev.downbeat.spark.source.PruneStream
 
@@ -37,6 +37,7 @@ final class DownbeatExtensions extends (SparkSessionExtensions => Unit) {
     extensions.injectFunction(
       (FunctionIdentifier(HllFunction.name), describe(HllFunction.name, HllFunction.usage), HllFunction(_))
     )
+    extensions.injectFunction((FunctionIdentifier(Tally.name), describe(Tally.name, Tally.usage), Tally(_)))
     extensions.injectResolutionRule(new ResolveContracts(_))
     extensions.injectPostHocResolutionRule(_ => LiftNativeCalls)
     extensions.injectPlannerStrategy(_ => NativeStrategy)

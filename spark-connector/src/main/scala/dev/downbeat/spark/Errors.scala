@@ -28,6 +28,9 @@ private[spark] object Errors {
   def contractUnsupported(detail: String): Throwable =
     planning("DOWNBEAT_CONTRACT_UNSUPPORTED", "detail" -> detail)
 
+  def planInvalid(where: String, what: String): Throwable =
+    planning("DOWNBEAT_PLAN_INVALID", "where" -> where, "what" -> what)
+
   def functionArguments(function: String, what: String): Throwable =
     planning("DOWNBEAT_FUNCTION_ARGUMENTS", "function" -> function, "what" -> what)
 

@@ -13,7 +13,7 @@ package dev.downbeat.spark.jni;
  */
 final class Native {
   /** Changes with any function below. */
-  static final int ABI_VERSION = 5;
+  static final int ABI_VERSION = 6;
 
   /** Handle, address, rows, bytes, next row. */
   static final int BATCH_NUMBERS = 5;
@@ -94,6 +94,9 @@ final class Native {
   /** Its columns as Spark's JSON, or null if it is not there. */
   static native String tableColumns(long table);
 
+  /** Its newest version, or -1 if it is not there. */
+  static native long tableVersion(long table);
+
   /** By an {@code Append} a {@code WritePlan}; makes the table if it is not there. */
   static native byte[] planAppend(long table, byte[] append);
 
@@ -102,8 +105,8 @@ final class Native {
 
   static native void closeTable(long table);
 
-  /** A writer by a {@code WritePlan}. Closed before it is finished, it leaves no file. */
-  static native long openWriter(String uri, byte[] plan);
+  /** A writer by a {@code TaskPlan}. Closed before it is finished, it leaves no file. */
+  static native long openWriter(byte[] plan);
 
   /** Writes rows, found as those of {@link #cleanse} are; returns the bytes that are held. */
   static native long writeColumns(long writer, long[] batches, int[] paths, int rows);
@@ -111,7 +114,7 @@ final class Native {
   /** Writes the rows of an Arrow stream; returns the bytes that are held. */
   static native long writeStream(long writer, byte[] stream);
 
-  /** Ends all files; a {@code Written}. */
+  /** Ends all files; a {@code TaskWritten}. */
   static native byte[] finishWriter(long writer);
 
   static native void closeWriter(long writer);

@@ -35,6 +35,11 @@ public final class NativeTable {
     return columns == null ? null : (StructType) DataType.fromJson(columns);
   }
 
+  /** Its newest version, or -1 if it is not there. */
+  public long version() {
+    return Native.tableVersion(handle);
+  }
+
   /** How rows are to be written; makes the table if it is not there. */
   public WritePlan plan(Append append) {
     try {

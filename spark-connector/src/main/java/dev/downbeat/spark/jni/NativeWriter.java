@@ -2,14 +2,14 @@ package dev.downbeat.spark.jni;
 
 import org.apache.spark.sql.vectorized.ColumnarBatch;
 
-/** A writer of a table's files, by one thread at a time. Closed before it is finished, it leaves no file. */
+/** A writer of the files of tables, by one thread at a time. Closed before it is finished, it leaves no file. */
 public final class NativeWriter implements AutoCloseable {
   private final long handle;
   private boolean closed;
 
-  /** A writer by an encoded {@code WritePlan}. */
-  public NativeWriter(String uri, byte[] plan) {
-    handle = Native.openWriter(uri, plan);
+  /** A writer by an encoded {@code TaskPlan}. */
+  public NativeWriter(byte[] plan) {
+    handle = Native.openWriter(plan);
   }
 
   /**
@@ -29,7 +29,7 @@ public final class NativeWriter implements AutoCloseable {
     return Native.writeStream(handle, stream);
   }
 
-  /** Ends all files: an encoded {@code Written}. */
+  /** Ends all files: an encoded {@code TaskWritten}. */
   public byte[] finish() {
     return Native.finishWriter(handle);
   }

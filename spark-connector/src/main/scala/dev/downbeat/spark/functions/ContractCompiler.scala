@@ -10,7 +10,7 @@ import org.apache.spark.sql.catalyst.plans.logical.{LocalRelation, LogicalPlan, 
 import org.apache.spark.sql.classic.SparkSession
 import org.apache.spark.sql.types._
 
-import dev.downbeat.spark.{Errors, Words}
+import dev.downbeat.spark.{Errors, Sql, Words}
 import dev.downbeat.spark.jni.NativeCleanser
 import dev.downbeat.spark.proto.{contract => proto}
 

@@ -1,17 +1,12 @@
 package dev.downbeat.spark.functions
 
-import java.io.StringReader
-
 import scala.collection.immutable.ListMap
-import scala.jdk.CollectionConverters._
 
-import org.yaml.snakeyaml.{LoaderOptions, Yaml}
-import org.yaml.snakeyaml.error.{MarkedYAMLException, YAMLException}
-import org.yaml.snakeyaml.nodes.{MappingNode, Node, ScalarNode, SequenceNode, Tag}
+import org.yaml.snakeyaml.nodes.{Node, ScalarNode, Tag}
 
 import org.apache.spark.sql.types.DecimalType
 
-import dev.downbeat.spark.{Errors, Words}
+import dev.downbeat.spark.{Errors, Sql, Words, YamlReader}
 
 /** A contract as it is written. */
 private[functions] final case class ContractSpec(columns: Seq[ColumnSpec], rules: Seq[RuleSpec])
@@ -36,9 +31,6 @@ private[functions] object Required {
 }
 
 private[functions] final case class RuleSpec(name: String, where: String, expect: Sql, when: Option[Sql], warn: Boolean)
-
-/** A piece of Spark SQL, and where it stands. */
-private[functions] final case class Sql(text: String, where: String)
 
 private[functions] sealed trait NormaliserSpec
 
@@ -115,19 +107,11 @@ private[functions] object ContractYaml {
 
   def parse(file: String, text: String): ContractSpec = new Parser(file).contract(text)
 
-  private final class Parser(file: String) {
+  private final class Parser(file: String) extends YamlReader(file, Errors.contractInvalid) {
     def contract(text: String): ContractSpec = {
-      val root =
-        try new Yaml(new LoaderOptions()).compose(new StringReader(text))
-        catch {
-          case cause: MarkedYAMLException =>
-            throw Errors.contractInvalid(s"$file line ${cause.getProblemMark.getLine + 1}", cause.getProblem)
-          case cause: YAMLException => throw Errors.contractInvalid(file, cause.getMessage)
-        }
-      if (root == null) throw Errors.contractInvalid(file, "it is empty; begin with version: 1 and columns")
+      val root = document(text, "begin with version: 1 and columns")
       val top = mapping(root, "the contract", Some(topKeys))
-      val version = scalar(top.getOrElse("version", throw missing(root, "the contract", "version: 1")), "version")
-      if (version != "1") throw invalid(top("version"), "version", s"this release reads version 1, not $version")
+      checkVersion(root, "the contract", top)
       val columns = mapping(top.getOrElse("columns", throw missing(root, "the contract", "columns")), "columns", None)
       if (columns.isEmpty) throw invalid(top("columns"), "columns", "there are none")
       val rules = top.get("rules").toSeq.flatMap(sequence(_, "rules")).map(rule)
@@ -244,38 +228,5 @@ private[functions] object ContractYaml {
         severity.exists(_._2 == "warn")
       )
     }
-
-    private def mapping(node: Node, field: String, valid: Option[Seq[String]]): ListMap[String, Node] = node match {
-      case map: MappingNode =>
-        map.getValue.asScala.foldLeft(ListMap.empty[String, Node]) { (keys, entry) =>
-          val key = scalar(entry.getKeyNode, field)
-          if (keys.contains(key)) throw invalid(entry.getKeyNode, field, s"'$key' is there twice")
-          valid.filterNot(_.contains(key)).foreach { words =>
-            throw invalid(entry.getKeyNode, field, s"there is no key '$key'; ${Words.advice(key, words)}")
-          }
-          keys.updated(key, entry.getValueNode)
-        }
-      case other => throw invalid(other, field, "write keys and values")
-    }
-
-    private def sequence(node: Node, field: String): Seq[Node] = node match {
-      case list: SequenceNode => list.getValue.asScala.toSeq
-      case other              => throw invalid(other, field, "write a list")
-    }
-
-    private def integer(node: Node, field: String, among: Range, otherwise: String): Int =
-      scalar(node, field).toIntOption.filter(among.contains(_)).getOrElse(throw invalid(node, field, otherwise))
-
-    private def scalar(node: Node, field: String): String = node match {
-      case scalar: ScalarNode if scalar.getTag != Tag.NULL => scalar.getValue
-      case other                                           => throw invalid(other, field, "write a single value")
-    }
-
-    private def missing(node: Node, field: String, what: String): Throwable = invalid(node, field, s"it lacks $what")
-
-    private def invalid(node: Node, field: String, what: String): Throwable =
-      Errors.contractInvalid(at(node, field), what)
-
-    private def at(node: Node, field: String): String = s"$file line ${node.getStartMark.getLine + 1}, $field"
   }
 }

@@ -1,7 +1,10 @@
 package dev.downbeat.spark.functions
 
+import java.util.Locale.ROOT
+
 import com.google.protobuf.ByteString
 import org.apache.spark.sql.catalyst.expressions._
+import org.apache.spark.sql.catalyst.util.DateTimeConstants._
 import org.apache.spark.sql.types._
 import org.apache.spark.unsafe.types.UTF8String
 
@@ -90,6 +93,9 @@ private[spark] final class ExpressionTranslator(clean: Seq[Attribute]) {
       case SubtractTimestamps(end, start, false, _) if Seq(end, start).forall(_.dataType == TimestampType) =>
         call(part, Function.TIMESTAMPS_BETWEEN, end, start)
       case UnixMicros(time) if time.dataType == TimestampType => call(part, Function.UNIX_MICROS, time)
+      case TruncTimestamp(unit: Literal, time, _) if time.dataType == TimestampType =>
+        val micros = ExpressionTranslator.units.getOrElse(String.valueOf(unit.value).toUpperCase(ROOT), refuse(part))
+        call(part, Function.TIMESTAMP_TRUNCATE, time, Literal(micros))
       case TimestampAddInterval(time, interval, _) if time.dataType == TimestampType =>
         call(part, Function.TIMESTAMP_ADD, time, interval)
       case Coalesce(children)     => call(part, Function.COALESCE, children: _*)
@@ -131,7 +137,18 @@ private[functions] object ExpressionTranslator {
       "CASE, LIKE and RLIKE with a constant pattern, length, lower, upper, trim, ltrim, rtrim, substring, concat, startswith, " +
       "endswith, contains, casts between boolean, int, bigint and double, between int, bigint and decimal and from decimal to double, " +
       "from text to boolean, int, bigint, double, date and timestamp, to text from all of these but double, between date and timestamp, dates plus or minus days, timestamps plus or minus day-time intervals, and what lies " +
-      "between two dates or timestamps, and unix_micros"
+      "between two dates or timestamps, date_trunc to a day or less, and unix_micros"
+
+  /** Units of time of `date_trunc`, in microseconds, that are as long always. */
+  private val units = Map(
+    "MICROSECOND" -> 1L,
+    "MILLISECOND" -> MICROS_PER_MILLIS,
+    "SECOND" -> MICROS_PER_SECOND,
+    "MINUTE" -> MICROS_PER_MINUTE,
+    "HOUR" -> MICROS_PER_HOUR,
+    "DAY" -> MICROS_PER_DAY,
+    "DD" -> MICROS_PER_DAY
+  )
 
   /** A constant, if the kernels have its type. */
   def literal(value: Literal): Option[proto.Literal] = typeOf(value.dataType).flatMap { of =>

@@ -10,7 +10,7 @@ import org.apache.spark.sql.catalyst.rules.Rule
 import org.apache.spark.sql.classic
 import org.apache.spark.sql.types.{StringType, StructType}
 
-import dev.downbeat.spark.Errors
+import dev.downbeat.spark.{Errors, TextOrFile}
 import dev.downbeat.spark.jni.NativeCleanser
 
 /** A contract, resolved for a struct.
@@ -35,7 +35,8 @@ private[spark] object ResolvedContract {
       text: String,
       struct: StructType
   ): ResolvedContract = {
-    val (name, yaml) = ContractText.read(text, session.sessionState.newHadoopConf())
+    val (name, yaml) =
+      TextOrFile.read(text, "the contract", session.sessionState.newHadoopConf())(Errors.contractUnreadable)
     apply(session, function, ContractYaml.parse(name, yaml), struct)
   }
 

@@ -1,12 +1,8 @@
 package dev.downbeat.spark.plan
 
-import java.time.ZoneOffset
-
 import org.apache.spark.sql.catalyst.expressions._
 import org.apache.spark.sql.catalyst.expressions.aggregate._
-import org.apache.spark.sql.catalyst.optimizer.NormalizeNaNAndZero
 import org.apache.spark.sql.catalyst.rules.Rule
-import org.apache.spark.sql.catalyst.util.DateTimeUtils
 import org.apache.spark.sql.execution._
 import org.apache.spark.sql.execution.aggregate.{BaseAggregateExec, HashAggregateExec, ObjectHashAggregateExec}
 import org.apache.spark.sql.execution.streaming.operators.stateful.EventTimeWatermarkExec
@@ -14,10 +10,10 @@ import org.apache.spark.sql.internal.SQLConf
 import org.apache.spark.sql.types._
 
 import dev.downbeat.spark.{DownbeatAnalysisException, DownbeatException, Errors}
-import dev.downbeat.spark.functions.ExpressionTranslator
-import dev.downbeat.spark.jni.{NativeAggregator, NativeCleanser}
-import dev.downbeat.spark.proto.aggregate.{Aggregate, Key, Kind, Measure}
-import dev.downbeat.spark.proto.contract.{Expr, Field}
+import dev.downbeat.spark.jni.NativeAggregator
+import dev.downbeat.spark.plan.NativeAggregates.Group
+import dev.downbeat.spark.plan.NativeExpressions.{substituted, Unplanned}
+import dev.downbeat.spark.proto.aggregate.Kind
 
 /** Puts a [[NativeAggregateExec]] in the place of Spark's partial HashAggregate, with the projections and filters below
   * it, where all of that reads native columns and has a native form. What it hands on are Spark's own buffers, so that
@@ -31,12 +27,6 @@ private[spark] object AggregateNatively extends Rule[SparkPlan] with PredicateHe
 
   /** Turns it off: `false`. */
   val Setting = "spark.downbeat.nativeAggregate"
-
-  /** How deep an expression may nest: below what the messages that carry it to tasks may. */
-  private val MostLevels = 40
-
-  /** How many parts one may have: definitions that are used twice double with each projection. */
-  private val MostParts = 1000
 
   override def apply(plan: SparkPlan): SparkPlan = {
     val wanted = SQLConf.get.getConfString(Setting, "true")
@@ -95,134 +85,31 @@ private[spark] object AggregateNatively extends Rule[SparkPlan] with PredicateHe
     child = kept.over(native)
   )
 
-  /** A key: rows of a bucket of time are one, if it has a length. */
-  private final case class Group(key: NamedExpression, bucketUs: Long = 0)
-
   private def planned(
       below: Below,
       groups: Seq[Group],
       parts: Seq[AggregateExpression],
       output: Seq[Attribute]
   ): Option[SparkPlan] = {
-    val inputs = new Inputs(below)
+    val inputs = new Inputs(below.defined, below.child.outputSet.contains(_))
     try {
-      val encoded =
-        Aggregate.newBuilder().setAnsi(SQLConf.get.ansiEnabled).setTimeZone(SQLConf.get.sessionLocalTimeZone)
-      val conditions = below.conditions.map(inputs.read)
-      val keys = groups.map(group => inputs.read(normalised(group.key)))
+      // A tally's parts are maps, and Spark's own are not.
       val measures = parts.map { part =>
-        val found = measure(part).getOrElse(throw new Unplanned)
-        found.copy(argument = found.argument.map(inputs.read))
+        NativeAggregates.measure(part).filter(_.kind != Kind.TALLY).getOrElse(throw new Unplanned(part.sql))
       }
-      val translator = new ExpressionTranslator(inputs.columns)
-      def translated(expression: Expression): Expr = {
-        if (levels(expression) > MostLevels || expression.exists(differs)) throw new Unplanned
-        translator.translate(expression, "the aggregate")
-      }
-      conditions.foreach(condition => encoded.addConditions(translated(condition)))
-      keys.zip(groups).foreach { case (key, group) =>
-        if (key.dataType.isInstanceOf[DayTimeIntervalType]) throw new Unplanned
-        encoded.addKeys(Key.newBuilder().setValue(translated(key)).setBucketUs(group.bucketUs))
-      }
-      measures.foreach { case Measured(kind, argument, precision) =>
-        val built = Measure.newBuilder().setKind(kind).setPrecision(precision)
-        argument.foreach(argument => built.setArgument(translated(argument)))
-        encoded.addMeasures(built)
-      }
-      inputs.columns.foreach { column =>
-        encoded.addInput(Field.newBuilder().setName(column.name).setType(NativeCleanser.typeOf(column.dataType)))
-      }
-      val shown = groups.map(_.key.sql) ++ parts.map(_.sql)
-      val message = encoded.build().toByteString
+      val message = NativeAggregates
+        .encoded(inputs, below.conditions, groups, measures) {
+          NativeExpressions.translated(_, inputs.columns, "the aggregate")
+        }
+        .toByteString
       // The kernels have the last word, and have it here, not in every task.
       NativeAggregator.open(message.toByteArray).close()
+      val shown = groups.map(_.key.sql) ++ parts.map(_.sql)
       Some(NativeAggregateExec(shown, inputs.paths, message, groups.nonEmpty, output, below.child))
     } catch {
       case _: DownbeatAnalysisException | _: DownbeatException | _: Unplanned => None
     }
   }
-
-  /** Whether a part of an expression means something else here than in Spark: it has other settings than the session
-    * has now, fails with another error, or not in the same years.
-    */
-  private def differs(part: Expression): Boolean = {
-    val mode = EvalMode.fromSQLConf(SQLConf.get)
-    val zone = SQLConf.get.sessionLocalTimeZone
-    def divides(divisor: Expression): Boolean = divisor match {
-      case Literal(value: Number, _) => value.doubleValue != 0
-      case _                         => false
-    }
-    def fails(from: DataType, to: DataType): Boolean =
-      // A text may name any zone.
-      if (from == StringType && to == TimestampType) true
-      else if (Set(from, to) == Set[DataType](DateType, TimestampType))
-        !DateTimeUtils.getZoneId(zone).normalized.isInstanceOf[ZoneOffset]
-      else mode == EvalMode.ANSI && !Cast.canUpCast(from, to)
-    val other = part match {
-      case Cast(child, to, _, its)      => its != mode || fails(child.dataType, to)
-      case divide: Divide               => divide.evalMode != mode || !divides(divide.right)
-      case rest: Remainder              => rest.evalMode != mode || !divides(rest.right)
-      case arithmetic: BinaryArithmetic => arithmetic.evalMode != mode
-      case UnaryMinus(_, raises)        => raises != SQLConf.get.ansiEnabled
-      case Abs(_, raises)               => raises != SQLConf.get.ansiEnabled
-      case _: TimestampAddInterval | _: SubtractTimestamps | _: SubtractDates => true
-      case _                                                                  => !part.deterministic
-    }
-    other || (part match {
-      case zoned: TimeZoneAwareExpression => zoned.timeZoneId.exists(_ != zone)
-      case _                              => false
-    })
-  }
-
-  private final class Unplanned extends RuntimeException(null, null, false, false)
-
-  /** Equal keys are equal in the kernels, too: one NaN, one zero. */
-  private def normalised(key: Expression): Expression = key match {
-    case Alias(child, _)                     => normalised(child)
-    case KnownFloatingPointNormalized(child) => normalised(child)
-    case NormalizeNaNAndZero(child)          => normalised(child)
-    case other                               => other
-  }
-
-  /** What an aggregate function works out; a sketch has a precision. */
-  private final case class Measured(kind: Kind, argument: Option[Expression], precision: Int = 0)
-
-  private def measure(part: AggregateExpression): Option[Measured] = {
-    val numbers = Seq(IntegerType, LongType, DoubleType)
-    val ordered = numbers ++ Seq(DateType, TimestampType)
-    val mode = EvalMode.fromSQLConf(SQLConf.get)
-    val found = part.aggregateFunction match {
-      case Count(children) =>
-        children.filter(_.nullable) match {
-          case Nil      => Some(Measured(Kind.COUNT, None))
-          case Seq(one) => Some(Measured(Kind.COUNT, Some(one)))
-          case several =>
-            Some(Measured(Kind.COUNT, Some(present(several.map(IsNotNull).reduce(And), Literal.TrueLiteral))))
-        }
-      case Sum(child, context) if numbers.contains(child.dataType) && context.evalMode == mode =>
-        Some(Measured(Kind.SUM, Some(child)))
-      case Average(child, `mode`) if numbers.contains(child.dataType) => Some(Measured(Kind.AVERAGE, Some(child)))
-      case Min(child) if ordered.contains(child.dataType)             => Some(Measured(Kind.MIN, Some(child)))
-      case Max(child) if ordered.contains(child.dataType)             => Some(Measured(Kind.MAX, Some(child)))
-      case sketch: HllSketchAgg => Some(Measured(Kind.HLL_SKETCH, Some(sketch.left), sketch.lgConfigK))
-      case HyperLogLogPlusPlus(child, relativeSD, _, _) =>
-        // As HyperLogLogPlusPlusHelper has it.
-        val precision = math.ceil(2 * math.log(1.106 / relativeSD) / math.log(2)).toInt
-        Some(Measured(Kind.APPROX_COUNT_DISTINCT, Some(child), precision))
-      case _ => None
-    }
-    // Every one of them passes nulls over.
-    found.map { measured =>
-      val kept = part.filter.map(present(_, measured.argument.getOrElse(Literal.TrueLiteral)))
-      measured.copy(argument = kept.orElse(measured.argument))
-    }
-  }
-
-  /** A value where a condition is true, else null. */
-  private def present(condition: Expression, value: Expression): Expression =
-    If(condition, value, Literal(null, value.dataType))
-
-  private def levels(expression: Expression): Int = 1 + expression.children.map(levels).maxOption.getOrElse(0)
 
   /** A native plan, and what the projections and filters above it make of its columns. */
   private final case class Below(child: SparkPlan, conditions: Seq[Expression], defined: AttributeMap[Expression])
@@ -243,18 +130,6 @@ private[spark] object AggregateNatively extends Rule[SparkPlan] with PredicateHe
       case _              => None
     }
   }
-
-  /** An expression with columns replaced by what they are defined as; not if it becomes very large by that. */
-  private def substituted(expression: Expression, defined: AttributeMap[Expression]): Expression = {
-    val result = expression.transformUp {
-      case Alias(child, _)   => child
-      case column: Attribute => defined.getOrElse(column, column)
-    }
-    if (size(result) > MostParts) throw new Unplanned
-    result
-  }
-
-  private def size(expression: Expression): Int = 1 + expression.children.map(size).sum
 
   /** The operators from below an aggregate to its watermark, or where its windows are made; the topmost first. */
   private final case class Above(operators: Seq[SparkPlan]) {
@@ -385,30 +260,6 @@ private[spark] object AggregateNatively extends Rule[SparkPlan] with PredicateHe
           case _ => None
         }
       case _ => None
-    }
-  }
-
-  /** The columns that the kernels read, each once: of a native plan, or fields in them. */
-  private final class Inputs(below: Below) {
-    private var found = Seq.empty[(Expression, AttributeReference)]
-
-    def columns: Seq[Attribute] = found.map(_._2)
-    def paths: Seq[Expression] = found.map(_._1)
-
-    /** An expression over the columns of the plan's top as one over what is read. */
-    def read(expression: Expression): Expression = substituted(expression, below.defined).transformDown {
-      case path if isPath(path) && NativeCleanser.typeOf(path.dataType) != null =>
-        found.find(_._1.semanticEquals(path)).map(_._2).getOrElse {
-          val column = AttributeReference(path.sql, path.dataType, path.nullable)()
-          found :+= ((path, column))
-          column
-        }
-    }
-
-    private def isPath(expression: Expression): Boolean = expression match {
-      case column: Attribute            => below.child.outputSet.contains(column)
-      case GetStructField(parent, _, _) => isPath(parent)
-      case _                            => false
     }
   }
 }

@@ -15,16 +15,18 @@ import org.apache.spark.sql.execution.{
   SparkPlan,
   UnaryExecNode
 }
-import org.apache.spark.sql.execution.datasources.v2.{AppendDataExec, WriteToDataSourceV2Exec}
+import org.apache.spark.sql.execution.datasources.v2.{AppendDataExec, MicroBatchScanExec, WriteToDataSourceV2Exec}
 import org.apache.spark.sql.execution.metric.{SQLMetric, SQLMetrics}
 import org.apache.spark.sql.execution.streaming.sources.MicroBatchWrite
 import org.apache.spark.sql.types.BinaryType
 
 import dev.downbeat.spark.jni.NativeWriter
+import dev.downbeat.spark.proto.lake.TaskWritten
 import dev.downbeat.spark.sink.TableAppend
+import dev.downbeat.spark.source.FlightOffset
 
-/** Writes the files of a table, and hands on one row a task: an encoded `Written`, which Spark's own write node takes
-  * to the driver. Native batches are read where they are; rows become Arrow by Spark's own converter.
+/** Writes the files of tables, and hands on one row a task: an encoded `TaskWritten`, which Spark's own write node
+  * takes to the driver. Native batches are read where they are; rows become Arrow by Spark's own converter.
   *
   * It is a transition because Spark looks for no missing ones below such a node.
   *
@@ -35,21 +37,26 @@ private[spark] final case class NativeWriteExec(append: TableAppend, inputs: Seq
     extends UnaryExecNode
     with ColumnarToRowTransition {
   override val output: Seq[Attribute] = Seq(AttributeReference("written", BinaryType, nullable = false)())
-  override def simpleString(maxFields: Int): String = s"$nodeName [${append.uri}]"
+  override def simpleString(maxFields: Int): String = s"$nodeName [${append.description()}]"
 
   override lazy val metrics: Map[String, SQLMetric] = Map(
     "numOutputRows" -> SQLMetrics.createMetric(sparkContext, "number of output rows"),
     "nativeTime" -> SQLMetrics.createNanoTimingMetric(sparkContext, "time in native code"),
-    "peakMemory" -> SQLMetrics.createSizeMetric(sparkContext, "peak memory")
+    "peakMemory" -> SQLMetrics.createSizeMetric(sparkContext, "peak memory"),
+    "lookupMemory" -> SQLMetrics.createSizeMetric(sparkContext, "memory of lookups, which tasks share")
   )
 
   override protected def doExecute(): RDD[InternalRow] = {
-    val (uri, plan) = (append.uri, append.plan.toByteArray)
-    val (rows, time, peak) = (longMetric("numOutputRows"), longMetric("nativeTime"), longMetric("peakMemory"))
+    val plan = append.plan.toByteArray
+    val (rows, time) = (longMetric("numOutputRows"), longMetric("nativeTime"))
+    val (peak, lookups) = (longMetric("peakMemory"), longMetric("lookupMemory"))
     if (child.supportsColumnar) {
       val paths = inputs.map(InputPath(_, child.output)).toArray
-      child.executeColumnar().mapPartitions { batches =>
-        val writing = new Writing(uri, plan, time, peak)
+      val batches = child.executeColumnar()
+      val cores = sparkContext.defaultParallelism
+      val few = if (append.isWide && batches.getNumPartitions > cores) batches.coalesce(cores) else batches
+      few.mapPartitions { batches =>
+        val writing = new Writing(plan, time, peak, lookups)
         batches.foreach { batch =>
           rows += batch.numRows()
           writing.write(_.write(batch, paths))
@@ -59,7 +66,7 @@ private[spark] final case class NativeWriteExec(append: TableAppend, inputs: Seq
     } else {
       val schema = DataTypeUtils.fromAttributes(child.output)
       child.execute().mapPartitions { all =>
-        val writing = new Writing(uri, plan, time, peak)
+        val writing = new Writing(plan, time, peak, lookups)
         val counted = all.map { row =>
           rows += 1
           row
@@ -74,9 +81,9 @@ private[spark] final case class NativeWriteExec(append: TableAppend, inputs: Seq
 }
 
 /** One task's writer, which leaves no file unless it is finished. */
-private final class Writing(uri: String, plan: Array[Byte], time: SQLMetric, peak: SQLMetric) {
+private final class Writing(plan: Array[Byte], time: SQLMetric, peak: SQLMetric, lookups: SQLMetric) {
   private val task = TaskContext.get()
-  private val writer = new NativeWriter(uri, plan)
+  private val writer = new NativeWriter(plan)
   private val memory = new NativeMemory(task, Long.MaxValue)
   task.addTaskCompletionListener[Unit] { _ =>
     writer.close()
@@ -88,7 +95,11 @@ private final class Writing(uri: String, plan: Array[Byte], time: SQLMetric, pea
     peak.set(math.max(peak.value, memory.peak()))
   }
 
-  def finish(): Iterator[InternalRow] = Iterator(InternalRow(Timed(time)(writer.finish())))
+  def finish(): Iterator[InternalRow] = {
+    val written = Timed(time)(writer.finish())
+    lookups.set(TaskWritten.parseFrom(written).getLookupBytes)
+    Iterator(InternalRow(written))
+  }
 }
 
 /** Puts a [[NativeWriteExec]] under Spark's own write node where that writes a table of ours. */
@@ -107,13 +118,33 @@ private[spark] object WriteNatively extends ColumnarRule {
 
   private def isWritten(query: SparkPlan): Boolean = query.isInstanceOf[NativeWriteExec]
 
-  private def written(append: TableAppend, query: SparkPlan): SparkPlan = query match {
-    case ColumnarToRowExec(Native(child)) => NativeWriteExec(append, child.output, child)
-    // Columns that are only picked need not become rows for that.
-    case ProjectExec(list, ColumnarToRowExec(Native(child))) if list.forall(picked(_).isDefined) =>
-      NativeWriteExec(append, list.flatMap(picked), child)
-    case rows => NativeWriteExec(append, rows.output, rows)
+  private def written(append: TableAppend, query: SparkPlan): SparkPlan = {
+    logRange(query).foreach { case (from, until) => append.readsLog(from, until) }
+    query match {
+      case ColumnarToRowExec(Native(child)) => NativeWriteExec(append, inputs(append, child.output), child)
+      // Columns that are only picked need not become rows for that.
+      case ProjectExec(list, ColumnarToRowExec(Native(child))) if list.forall(picked(_).isDefined) =>
+        NativeWriteExec(append, inputs(append, list.flatMap(picked)), child)
+      case rows =>
+        val read = inputs(append, rows.output)
+        if (read == rows.output) NativeWriteExec(append, read, rows)
+        else {
+          val columns = read.zipWithIndex.map { case (column, place) => Alias(column, place.toString)() }
+          NativeWriteExec(append, columns.map(_.toAttribute), ProjectExec(columns, rows))
+        }
+    }
   }
+
+  /** What is read of the columns of a query. */
+  private def inputs(append: TableAppend, columns: Seq[Expression]): Seq[Expression] =
+    append.inputs.map(steps => steps.tail.foldLeft(columns(steps.head))(GetStructField(_, _)))
+
+  /** The rows that are read, if they are all of one log. */
+  private def logRange(query: SparkPlan): Option[(Map[Int, Long], Map[Int, Long])] =
+    query.collect { case scan: MicroBatchScanExec => (scan.start, scan.end) } match {
+      case Seq((start: FlightOffset, end: FlightOffset)) => Some((start.next, end.next))
+      case _                                             => None
+    }
 
   private def picked(column: Expression): Option[Expression] = column match {
     case Alias(child, _)       => picked(child)

@@ -17,7 +17,7 @@ import org.apache.spark.sql.util.CaseInsensitiveStringMap
 import dev.downbeat.spark.{DownbeatExtensions, Errors}
 import dev.downbeat.spark.jni.NativeTable
 
-/** `format("downbeat")`: appends to Delta tables, in batch and streaming, by native code. */
+/** `format("downbeat")`: appends to Delta tables, one or those of a plan, in batch and streaming, by native code. */
 final class DownbeatSink extends TableProvider with DataSourceRegister {
   override def shortName(): String = "downbeat"
 
@@ -42,8 +42,10 @@ private final class SinkTable(override val schema: StructType, by: Array[Transfo
     extends Table
     with SupportsWrite
     with ReportsSinkMetrics {
-  private val table = new NativeTable(options.path)
   private val totals = new Totals
+
+  /** A stream asks anew for every batch, and its columns are the same. */
+  private var known = Option.empty[(StructType, Destinations)]
 
   override def name(): String = s"downbeat.`${options.path}`"
   override def partitioning(): Array[Transform] = by
@@ -65,7 +67,17 @@ private final class SinkTable(override val schema: StructType, by: Array[Transfo
           s"format(\"downbeat\") writes by a rule of it; add ${classOf[DownbeatExtensions].getName}"
         )
       }
-      TableAppend(table, options, info, totals)
+      new TableAppend(destinations(info.schema), options, info.queryId, totals)
+    }
+  }
+
+  private def destinations(schema: StructType): Destinations = synchronized {
+    known match {
+      case Some((of, destinations)) if of == schema => destinations
+      case _ =>
+        val destinations = Errors.whilePlanning(Destinations(schema, options))
+        known = Some((schema, destinations))
+        destinations
     }
   }
 

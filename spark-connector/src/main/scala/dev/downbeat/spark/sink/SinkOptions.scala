@@ -7,6 +7,10 @@ import dev.downbeat.spark.{Errors, Words}
 
 /** What somebody wrote beside `format("downbeat")`.
   *
+  * @param path
+  *   of the table, or of the folder that holds those of the plan
+  * @param plan
+  *   what goes into which tables, as a text or a path
   * @param partitionColumns
   *   the layout of a table that is not there yet
   * @param transaction
@@ -16,6 +20,7 @@ import dev.downbeat.spark.{Errors, Words}
   */
 private[sink] final case class SinkOptions(
     path: String,
+    plan: Option[String],
     partitionColumns: Seq[String],
     application: Option[String],
     transaction: Option[Long],
@@ -43,7 +48,7 @@ private[sink] final case class SinkOptions(
 }
 
 private[sink] object SinkOptions {
-  private val Names = Seq("path", "partitionColumns", "txnAppId", "txnVersion", "userMetadata")
+  private val Names = Seq("path", "plan", "partitionColumns", "txnAppId", "txnVersion", "userMetadata")
 
   /** Options that Spark itself adds. */
   private val Sparks = Seq("checkpointLocation", "queryName")
@@ -77,8 +82,13 @@ private[sink] object SinkOptions {
         "it needs txnAppId, the application whose commit it is"
       )
     }
+    val plan = map.get("plan").filter(_.trim.nonEmpty)
+    if (plan.isDefined && listed.isDefined) {
+      throw Errors.optionInvalid("partitionColumns", map("partitionColumns"), "the plan says it, a table each")
+    }
     SinkOptions(
       path,
+      plan,
       listed.getOrElse(Nil),
       application,
       transaction,

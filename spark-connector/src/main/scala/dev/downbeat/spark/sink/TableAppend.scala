@@ -4,35 +4,44 @@ import java.util.UUID
 
 import scala.jdk.CollectionConverters._
 
-import com.google.protobuf.ByteString
 import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.connector.metric.{CustomMetric, CustomTaskMetric}
 import org.apache.spark.sql.connector.write._
 import org.apache.spark.sql.connector.write.streaming.{StreamingDataWriterFactory, StreamingWrite}
 
 import dev.downbeat.spark.Errors
-import dev.downbeat.spark.jni.NativeTable
-import dev.downbeat.spark.proto.lake.{Append, Commit, File, WritePlan, Written}
+import dev.downbeat.spark.plan.DriverRows
+import dev.downbeat.spark.proto.lake.{Commit, File, TaskPlan, TaskWritten, Written}
 
-/** One append to a table: tasks write files by its plan, and the driver commits those of successful tasks, at once.
+/** One append to one table, or to those of a plan: tasks write files, and the driver commits those of successful tasks,
+  * at once in each table.
   *
-  * A stream's batch is committed once, however often it is run: its query and its number are in the table's log.
+  * A stream's batch is committed once to each, however often it is run: its query and its number are in the tables'
+  * logs.
   */
-private[spark] final class TableAppend private (
-    table: NativeTable,
-    columns: Append,
+private[spark] final class TableAppend private[sink] (
+    to: Destinations,
     options: SinkOptions,
     query: String,
     totals: Totals
 ) extends Write
     with BatchWrite
     with StreamingWrite {
-  val uri: String = options.path
+  @volatile private var offsets: Option[(Map[Int, Long], Map[Int, Long])] = None
 
-  /** Made when the write is planned, and the table with it, if it is not there. */
-  lazy val plan: WritePlan = Errors.whilePlanning(table.plan(columns))
+  /** The columns of the query that tasks read: for each its place, that of a field in it, and so on. */
+  def inputs: Seq[Seq[Int]] = to.inputs
 
-  override def description(): String = s"append to $uri"
+  /** What tasks are told. */
+  def plan: TaskPlan = to.plan
+
+  /** Whether a task writes files of several tables: of so many, few should be small. */
+  def isWide: Boolean = to.tables.sizeIs > 1
+
+  /** Notes which rows of the log the batch holds: by partition its first, and the one after its last. */
+  def readsLog(from: Map[Int, Long], until: Map[Int, Long]): Unit = offsets = Some((from, until))
+
+  override def description(): String = s"append to ${options.path}"
   override def toBatch: BatchWrite = {
     options.application.filter(_ => options.transaction.isEmpty).foreach { application =>
       throw Errors.optionInvalid("txnAppId", application, "in batch it needs txnVersion, the number of the commit")
@@ -59,24 +68,42 @@ private[spark] final class TableAppend private (
   override def commit(epoch: Long, messages: Array[WriterCommitMessage]): Unit =
     commit(messages, options.application.getOrElse(query), epoch, streaming = true)
 
+  /** The tables side by side, then those that say that a batch is in the others. */
   private def commit(
       messages: Array[WriterCommitMessage],
       application: String,
       version: Long,
       streaming: Boolean
   ): Unit = {
-    val written = messages.collect { case files: FilesOfTask => files.written }
-    val commit = Commit
+    // Spark has a writer, and no task of ours, where a query has no partition at all.
+    val tasks = messages.collect {
+      case files: FilesOfTask if files.written.nonEmpty => TaskWritten.parseFrom(files.written)
+    }.toSeq
+    val written = to.tables.indices.map(place => tasks.map(_.getDestinations(place)))
+    val note = Commit
       .newBuilder()
-      .addAllWritten(written.map(ByteString.copyFrom).toSeq.asJava)
-      .setPlan(plan)
       .setApplication(application)
       .setVersion(version)
       .setStreaming(streaming)
-      .setNote(options.note)
-    table.commit(commit.build())
-    totals.set(written.toSeq.flatMap(Written.parseFrom(_).getFilesList.asScala))
+      // Those of a plan have the same batches, whatever is in them.
+      .setAlways(isWide)
+      .setNote(options.note.replace(TableAppend.BatchNumber, version.toString))
+      .build()
+    val (lasts, firsts) = to.tables.zip(written).partition { case (table, _) => table.last.isDefined }
+    // They may refuse the batch, and so come before any commit.
+    val made = lasts.map { case (table, parts) => (table, lastRows(table, parts, version)) }
+    SideBySide(firsts) { case (table, files) => table.commit(files, note) }
+    made.foreach { case (table, files) => table.commit(files, note) }
+    totals.set((firsts ++ made).flatMap { case (_, files) => files.flatMap(_.getFilesList.asScala) })
   }
+
+  private def lastRows(table: AppendedTable, parts: Seq[Written], version: Long): Seq[Written] =
+    table.last.toSeq.flatMap { query =>
+      val (from, until) = offsets.getOrElse((Map.empty[Int, Long], Map.empty[Int, Long]))
+      val held = parts.map(_.getRows.toByteArray).filter(_.nonEmpty).flatMap(DriverRows.read)
+      val rows = query.rows(held, BatchRange(version, from, until))
+      if (rows.isEmpty) Nil else DriverRows.write(rows, query.schema, table.write).getDestinationsList.asScala
+    }
 
   /** Files of tasks are nobody's until they are committed; VACUUM removes those that never are. */
   override def abort(messages: Array[WriterCommitMessage]): Unit = ()
@@ -85,18 +112,11 @@ private[spark] final class TableAppend private (
 
 private[sink] object TableAppend {
 
-  /** An append of such rows. */
-  def apply(table: NativeTable, options: SinkOptions, info: LogicalWriteInfo, totals: Totals): TableAppend = {
-    val append = Append
-      .newBuilder()
-      .setColumns(NativeTable.json(info.schema))
-      .addAllPartitionColumns(options.partitionColumns.asJava)
-      .putAllProperties(options.properties.asJava)
-    new TableAppend(table, append.build(), options, info.queryId, totals)
-  }
+  /** What a note says for the number of the batch. */
+  val BatchNumber = "{batch}"
 }
 
-/** What the last batch of a stream has added to a table. */
+/** What the last batch of a stream has added. */
 private[sink] final class Totals {
   @volatile private var last = Map.empty[String, String]
 
@@ -132,8 +152,10 @@ private final class FilesWriter extends DataWriter[InternalRow] {
   override def abort(): Unit = ()
   override def close(): Unit = ()
 
-  override def currentMetricsValues(): Array[CustomTaskMetric] =
-    Totals.of(Written.parseFrom(written).getFilesList.asScala.toSeq).map(SinkMetric.tupled).toArray
+  override def currentMetricsValues(): Array[CustomTaskMetric] = {
+    val tables = TaskWritten.parseFrom(written).getDestinationsList.asScala.toSeq
+    Totals.of(tables.flatMap(_.getFilesList.asScala)).map(SinkMetric.tupled).toArray
+  }
 }
 
 private final case class SinkMetric(name: String, value: Long) extends CustomTaskMetric

@@ -14,8 +14,7 @@ import dev.downbeat.spark.Errors
   * Its JSON is what checkpoints hold. Spark compares offsets by it, so equal offsets give equal text: keys in one
   * order, partitions by number, no blanks.
   */
-private[source] final case class FlightOffset(world: String, stream: String, next: SortedMap[Int, Long])
-    extends Offset {
+private[spark] final case class FlightOffset(world: String, stream: String, next: SortedMap[Int, Long]) extends Offset {
   override def json: String = {
     val rows = next.map { case (partition, row) => s""""$partition":$row""" }.mkString(",")
     s"""{"v":${FlightOffset.Version},"world":${FlightOffset.quoted(world)},"streams":{${FlightOffset.quoted(
@@ -26,7 +25,7 @@ private[source] final case class FlightOffset(world: String, stream: String, nex
   override def toString: String = json
 }
 
-private[source] object FlightOffset {
+private[spark] object FlightOffset {
   private val Version = 1
   private val mapper = new ObjectMapper()
 
