@@ -26,7 +26,8 @@ use object_store::{ObjectStore, ObjectStoreExt, buffered::BufWriter, path::Path}
 use parquet::{
     arrow::AsyncArrowWriter,
     basic::{Compression, ZstdLevel},
-    file::properties::WriterProperties,
+    file::properties::{EnabledStatistics, WriterProperties},
+    schema::types::ColumnPath,
 };
 use url::Url;
 use uuid::Uuid;
@@ -344,7 +345,12 @@ impl Output {
         let url = context.write_dir().join(&name).map_err(|cause| located(&cause))?;
         let path = Path::from_url_path(url.path()).map_err(|cause| located(&cause))?;
         let target = BufWriter::with_capacity(Arc::clone(&self.store), path, PART_BYTES);
-        let mut properties = self.properties.clone().into_builder();
+        // Where the log has no statistics of a column, nobody prunes by those of its pages.
+        let mut properties = self.properties.clone().into_builder().set_statistics_enabled(EnabledStatistics::None);
+        for column in context.stats_columns() {
+            properties =
+                properties.set_column_statistics_enabled(ColumnPath::new(column.to_vec()), EnabledStatistics::Page);
+        }
         for (column, field) in first.columns().iter().zip(first.schema_ref().fields()) {
             if is_varied(column)? {
                 properties = properties.set_column_dictionary_enabled(vec![field.name().clone()].into(), false);

@@ -379,7 +379,7 @@ impl<'a> Evaluation<'a> {
                 let condition = is_true(&self.booleans(arguments[0], selection)?);
                 let then = self.value(arguments[1], &narrowed(selection, &condition))?;
                 let otherwise = self.value(arguments[2], &narrowed(selection, &!&condition))?;
-                Ok(Value::Column(zip(&BooleanArray::new(condition, None), &then, &otherwise)?))
+                Ok(Value::Column(self.either(condition, then, otherwise)?))
             }
             Op::CaseWhen => self.case_when(arguments, node.of, selection),
             Op::Matches(pattern) => {
@@ -508,9 +508,22 @@ impl<'a> Evaluation<'a> {
         };
         // The first true condition decides, so it is put on last.
         for (taken, value) in branches.into_iter().rev() {
-            result = Value::Column(zip(&BooleanArray::new(taken, None), &value, &result)?);
+            result = Value::Column(self.either(taken, value, result)?);
         }
         Ok(result)
+    }
+
+    /// One value where it is `taken`, the other elsewhere. Nulls need no copy of what is beside them.
+    fn either(&self, taken: BooleanBuffer, value: Value, otherwise: Value) -> Result<ArrayRef> {
+        let is_null = |value: &Value| value.is_constant() && value.array().is_null(0);
+        let (kept, value) = match (is_null(&value), is_null(&otherwise)) {
+            (_, true) => (taken, value),
+            (true, false) => (!&taken, otherwise),
+            (false, false) => return Ok(zip(&BooleanArray::new(taken, None), &value, &otherwise)?),
+        };
+        let values = self.expanded(value)?;
+        let nulls = NullBuffer::union(values.nulls(), Some(&NullBuffer::new(kept)));
+        Ok(make_array(values.to_data().into_builder().nulls(nulls).build()?))
     }
 
     fn respelled(
