@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from deltalake import CommitProperties, Transaction, write_deltalake
+from downbeat_spark import tables
 from downbeat_spark.errors import BadInput, Refused
-from downbeat_spark.lake import BatchRange, Lake
+from downbeat_spark.lake import Lake
 
 
 @pytest.fixture
@@ -32,8 +36,34 @@ def test_a_new_checkpoint_is_taken_while_there_are_no_rows(fresh: Lake, tmp_path
     assert after.checkpoint != before.checkpoint
 
 
+def stand(lake: Lake, batch: int, *, until: int = 10, but: dict[str, int] | None = None) -> None:
+    """Tables that have the batches up to one, or to the ones that are named; in `progress` each ends at its number of `until`."""
+    application = lake.require().application
+    for table in (*tables.BATCH_TABLES, tables.PROGRESS):
+        last = (but or {}).get(table.name, batch)
+        ends = pa.array(
+            [[(0, until * (sequence + 1))] for sequence in range(last + 1)], pa.map_(pa.int32(), pa.int64())
+        )
+        write_deltalake(
+            lake.table(table),
+            pa.table({"sequence": pa.array(range(last + 1), pa.int64()), "until_offsets": ends}),
+            commit_properties=CommitProperties(app_transactions=[Transaction(application, last)])
+            if last >= 0
+            else None,
+        )
+
+
+def stop_at(checkpoint: Path, begun_and_done: tuple[int, int], *, until: int = 10) -> None:
+    """A checkpoint that has begun and done the batches up to these."""
+    for log, last in zip(("offsets", "commits"), begun_and_done, strict=True):
+        (checkpoint / log).mkdir()
+        for batch in range(last + 1):
+            offsets = json.dumps({"v": 1, "world": "w1", "streams": {"events": {"0": until * (batch + 1)}}})
+            (checkpoint / log / str(batch)).write_text(f"v1\n{{}}\n{offsets}")
+
+
 def test_a_new_checkpoint_is_refused_once_there_are_rows_and_both_are_named(fresh: Lake, tmp_path: Path) -> None:
-    fresh.begin(0, {0: (0, 10)})
+    stand(fresh, 0)
     with pytest.raises(Refused, match=f"through checkpoint {fresh.require().checkpoint}, but .*/other is a new one"):
         fresh.claim(world="w1", checkpoint=tmp_path / "other")
     assert not (tmp_path / "other").exists()
@@ -60,32 +90,50 @@ def test_tables_without_a_memory_are_refused(tmp_path: Path) -> None:
         Lake(tmp_path).claim(world="w1", checkpoint=tmp_path / "checkpoint")
 
 
-def test_batches_follow_each_other_and_the_last_may_come_again(fresh: Lake) -> None:
-    fresh.begin(0, {0: (0, 10)})
-    fresh.begin(0, {0: (0, 10)})
-    second = fresh.begin(1, {1: (0, 5)})
-    assert second == BatchRange(1, start={0: 10, 1: 0}, until={0: 10, 1: 5})
-    assert fresh.begin(1, {1: (0, 5)}) == second == fresh.last_batch()
-    assert fresh.begin(2, {0: (10, 11), 1: (5, 6)}).until == {0: 11, 1: 6}
+@pytest.mark.parametrize(
+    ("batch", "but", "checkpoint"),
+    [
+        pytest.param(-1, {}, (-1, -1), id="nothing yet"),
+        pytest.param(-1, {}, (0, -1), id="the first batch is begun"),
+        pytest.param(3, {}, (3, 3), id="all is done"),
+        pytest.param(3, {}, (4, 3), id="the next batch is begun"),
+        pytest.param(3, {"events": 4, "quarantine": 4}, (4, 3), id="some tables have it"),
+        pytest.param(4, {"progress": 3}, (4, 3), id="all but progress have it"),
+        pytest.param(4, {}, (4, 3), id="all tables have it, the checkpoint does not know"),
+    ],
+)
+def test_a_checkpoint_whose_batches_the_tables_lack_is_followed(
+    fresh: Lake, tmp_path: Path, batch: int, but: dict[str, int], checkpoint: tuple[int, int]
+) -> None:
+    stand(fresh, batch, but=but)
+    stop_at(tmp_path / "checkpoint", checkpoint)
+    fresh.follow(tmp_path / "checkpoint")
 
 
 @pytest.mark.parametrize(
-    ("sequence", "rows"),
+    ("batch", "but", "checkpoint"),
     [
-        pytest.param(1, {0: (10, 21)}, id="the last batch, longer"),
-        pytest.param(1, {0: (10, 20), 1: (0, 1)}, id="the last batch, with another partition"),
-        pytest.param(0, {0: (0, 10)}, id="a batch before the last"),
-        pytest.param(2, {0: (21, 30)}, id="the next batch after a gap"),
-        pytest.param(2, {0: (19, 30)}, id="the next batch, overlapping"),
-        pytest.param(3, {0: (20, 30)}, id="a batch after the next"),
+        pytest.param(3, {}, (2, 2), id="the checkpoint was put back"),
+        pytest.param(3, {"events": 4}, (3, 3), id="the checkpoint was put back from a batch that is begun"),
+        pytest.param(3, {}, (4, 4), id="the lake was put back"),
+        pytest.param(4, {"events": 3}, (4, 4), id="a table was put back"),
     ],
 )
-def test_any_other_batch_is_refused(fresh: Lake, sequence: int, rows: dict[int, tuple[int, int]]) -> None:
-    fresh.begin(0, {0: (0, 10)})
-    last = fresh.begin(1, {0: (10, 20)})
-    with pytest.raises(Refused, match=f"sends batch {sequence} .* put back to an earlier state"):
-        fresh.begin(sequence, rows)
-    assert fresh.last_batch() == last
+def test_any_other_checkpoint_is_refused(
+    fresh: Lake, tmp_path: Path, batch: int, but: dict[str, int], checkpoint: tuple[int, int]
+) -> None:
+    stand(fresh, batch, but=but)
+    stop_at(tmp_path / "checkpoint", checkpoint)
+    with pytest.raises(Refused, match="put back to an earlier state") as refused:
+        fresh.follow(tmp_path / "checkpoint")
+    assert "has begun batch {} and done batch {}".format(*checkpoint) in str(refused.value)
+
+
+def test_a_checkpoint_that_has_other_rows_in_a_batch_is_refused(fresh: Lake, tmp_path: Path) -> None:
+    stand(fresh, 3)
+    stop_at(tmp_path / "checkpoint", (3, 3), until=11)
+    with pytest.raises(Refused, match="put back to an earlier state"):
+        fresh.follow(tmp_path / "checkpoint")
 
 
 def test_a_second_ingest_is_refused_while_the_first_is_at_work(fresh: Lake) -> None:

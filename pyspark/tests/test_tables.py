@@ -113,7 +113,9 @@ def tracks(spark: SparkSession) -> DataFrame:
 
 def rows_of(table: tables.BatchTable, batch: DataFrame, tracks: DataFrame) -> list[Row]:
     """The rows a batch brings to a table, whose schema they must have."""
-    rows = table.rows(batch, tracks)
+    batch.createOrReplaceTempView("batch")
+    tracks.createOrReplaceTempView("tracks")
+    rows = batch.sparkSession.sql(table.query)
     as_declared = [(field.name, field.dataType.simpleString()) for field in table.schema]
     assert [(field.name, field.dataType.simpleString()) for field in rows.schema] == as_declared
     return rows.collect()
@@ -137,7 +139,7 @@ def test_events_hold_clean_first_seen_rows_with_their_track(batch: DataFrame, tr
 
 
 def test_a_track_outside_the_catalogue_leaves_the_enrichment_null(batch: DataFrame, tracks: DataFrame) -> None:
-    rows = tables.EVENTS.rows(batch, tracks.where("track_id < 0")).collect()
+    rows = rows_of(tables.EVENTS, batch, tracks.where("track_id < 0"))
     assert {(row["artist_id"], row["genre"], row["track_duration_ms"]) for row in rows} == {(None, None, None)}
     assert len(rows) == 3
 

@@ -14,10 +14,17 @@ use arrow::{
         TimestampMicrosecondArray,
     },
     datatypes::{Int32Type, Int64Type},
+    ipc::reader::StreamReader,
+};
+use downbeat_kernels::proto::{
+    Expr, Field, Type,
+    aggregate::{Aggregate, Key, Kind, Measure},
+    expr,
+    query::{Output, Query, output},
 };
 use downbeat_lake::{
-    Error, Table, TableWriter,
-    proto::{Append, Commit, WritePlan, Written},
+    Error, Table, TableWriter, TaskWriter,
+    proto::{Append, Commit, Destination, Groups, Lookup, TableWrite, TaskPlan, WritePlan, Written},
 };
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use prost::Message;
@@ -76,6 +83,7 @@ fn commit(plan: &WritePlan, written: &[Written], version: i64) -> Commit {
         version,
         streaming: true,
         note: "a note".to_owned(),
+        always: false,
     }
 }
 
@@ -299,4 +307,112 @@ fn what_does_not_fit_is_refused_with_the_way_out() {
         assert!(reason.contains(said), "{reason}");
     }
     assert!(!Path::new(&uri).exists(), "nothing was made");
+}
+
+/// `n % 3` by day beside all rows, with a word for each `n` from another table.
+fn two_tables(all: &TableWrite, groups: &TableWrite, names: (&str, u64)) -> TaskPlan {
+    let of = |column, of: Type| Expr { r#type: of.into(), node: Some(expr::Node::Column(column)) };
+    let query = Query {
+        outputs: [("day", 0), ("n", 1), ("word", 3)]
+            .map(|(name, place)| Output { name: name.to_owned(), value: Some(output::Value::Column(place)) })
+            .to_vec(),
+        ..Query::default()
+    };
+    let field = |name: &str, of: Type| Field { name: name.to_owned(), r#type: of.into() };
+    let aggregate = Aggregate {
+        input: vec![field("n", Type::Bigint), field("day", Type::Date)],
+        keys: vec![Key { value: Some(of(1, Type::Date)), bucket_us: 0 }],
+        measures: vec![Measure { kind: Kind::Sum.into(), argument: Some(of(0, Type::Bigint)), precision: 0 }],
+        ansi: true,
+        ..Aggregate::default()
+    };
+    let shape = Groups { aggregate: Some(aggregate), reads: vec![1, 0] };
+    TaskPlan {
+        lookups: vec![Lookup {
+            uri: names.0.to_owned(),
+            version: names.1,
+            key: "n".to_owned(),
+            columns: vec!["word".to_owned()],
+            input: 1,
+        }],
+        destinations: vec![
+            Destination { table: Some(all.clone()), groups: None, query: Some(query) },
+            Destination { table: Some(groups.clone()), groups: Some(shape.clone()), query: None },
+            Destination { table: None, groups: Some(shape), query: None },
+        ],
+    }
+}
+
+#[test]
+fn a_task_feeds_several_tables_and_the_driver_in_one_pass() {
+    let (_folder, base) = folder();
+    let [all, sums, names] = ["all", "sums", "names"].map(|name| format!("{base}/{name}"));
+    let plan = |uri: &str, append: &Append| TableWrite {
+        uri: uri.to_owned(),
+        plan: Some(Table::open(uri).unwrap().plan(append).unwrap()),
+    };
+    let sum_columns = Append { columns: columns(&[field("day", "date"), field("n", "long")]), ..Append::default() };
+    let (to_all, to_sums, to_names) = (plan(&all, &numbers()), plan(&sums, &sum_columns), plan(&names, &numbers()));
+
+    let named = write(&names, to_names.plan.as_ref().unwrap(), &[rows(0, 500)]);
+    let mut table = Table::open(&names).unwrap();
+    let version = table.commit(&commit(to_names.plan.as_ref().unwrap(), &[named], 0)).unwrap().unwrap();
+    assert_eq!(table.version().unwrap(), Some(version));
+
+    let mut writer = TaskWriter::new(two_tables(&to_all, &to_sums, (&names, version))).unwrap();
+    for batch in [rows(0, 300), rows(300, 1000)] {
+        writer.write(&batch).unwrap();
+    }
+    assert!(writer.memory_bytes() > 0);
+    let written = writer.finish().unwrap();
+    assert!(written.lookup_bytes > 0);
+
+    let mut found: Vec<i64> = files(Path::new(&all)).iter().flat_map(|path| read(path)).collect();
+    found.sort_unstable();
+    assert_eq!(found, (0..1000).collect::<Vec<_>>());
+    assert_eq!(written.destinations[0].files.iter().map(|file| file.rows).sum::<u64>(), 1000);
+    let days = |n: i64| if n % 5 == 0 { 0 } else { 1 + i64::from(n % 3 == 0) };
+    let mut expected: Vec<i64> = (0..3).map(|day| (0..1000).filter(|&n| days(n) == day).sum()).collect();
+    expected.sort_unstable();
+    let mut sums: Vec<i64> = files(Path::new(&sums)).iter().flat_map(|path| read(path)).collect();
+    sums.sort_unstable();
+    assert_eq!(sums, expected);
+    let stream = StreamReader::try_new(written.destinations[2].rows.as_slice(), None).unwrap();
+    let mut handed: Vec<i64> =
+        stream.flat_map(|batch| batch.unwrap().column(1).as_primitive::<Int64Type>().values().to_vec()).collect();
+    handed.sort_unstable();
+    assert_eq!(handed, expected);
+}
+
+#[test]
+fn a_task_that_fails_leaves_no_file_in_any_table() {
+    let (_folder, base) = folder();
+    let [all, sums, names] = ["all", "sums", "names"].map(|name| format!("{base}/{name}"));
+    let plan = |uri: &str, append: &Append| TableWrite {
+        uri: uri.to_owned(),
+        plan: Some(Table::open(uri).unwrap().plan(append).unwrap()),
+    };
+    let sum_columns = Append { columns: columns(&[field("day", "date"), field("n", "long")]), ..Append::default() };
+    let (to_all, to_sums) = (plan(&all, &numbers()), plan(&sums, &sum_columns));
+    plan(&names, &numbers());
+    let mut writer = TaskWriter::new(two_tables(&to_all, &to_sums, (&names, 0))).unwrap();
+    writer.write(&rows(0, 20_000)).unwrap();
+    let day: ArrayRef = Arc::new(Date32Array::from(vec![1, 1]));
+    let too_much: ArrayRef = Arc::new(Int64Array::from(vec![i64::MAX, i64::MAX]));
+    let overflows = StructArray::try_from(vec![("day", day), ("n", too_much)]).unwrap();
+    assert!(matches!(writer.write(&overflows), Err(Error::Kernel(_))));
+    drop(writer);
+    assert_eq!(files(Path::new(&base)), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn a_batch_without_files_is_known_where_that_is_wanted() {
+    let (_folder, uri) = folder();
+    let mut table = Table::open(&uri).unwrap();
+    let plan = table.plan(&numbers()).unwrap();
+    assert_eq!(table.commit(&commit(&plan, &[], 3)).unwrap(), None);
+    let always = Commit { always: true, ..commit(&plan, &[], 3) };
+    assert_eq!(table.commit(&always).unwrap(), Some(1));
+    assert_eq!(table.commit(&always).unwrap(), None, "the table has it");
+    assert!(actions(&uri, 1).iter().any(|(name, value)| name == "txn" && value["version"] == 3));
 }

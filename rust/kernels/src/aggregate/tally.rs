@@ -22,15 +22,18 @@ impl Tally {
         DataType::Map(entries(), false)
     }
 
-    /// Row `i` belongs to group `places[i]`. A list that is null has no texts.
+    /// Row `i` belongs to group `places[i]`. Nulls are passed over, among lists and in them.
     pub(super) fn add(&mut self, places: &[u32], lists: &ListArray) {
         let texts = lists.values().as_string::<i32>();
         for (row, (ends, &group)) in lists.offsets().windows(2).zip(places).enumerate() {
             if ends[0] == ends[1] || lists.is_null(row) {
                 continue;
             }
-            for text in ends[0]..ends[1] {
-                let text = texts.value(text as usize);
+            for place in ends[0] as usize..ends[1] as usize {
+                if texts.is_null(place) {
+                    continue;
+                }
+                let text = texts.value(place);
                 let count = self.counts.entry((group, text.into())).or_insert_with(|| {
                     self.text_bytes += text.len();
                     0

@@ -10,3 +10,5 @@ mod cleansing;
 mod errors;
 /// Expressions against a slow evaluator that takes one row at a time.
 mod expressions;
+/// Queries, lookups and tallies against what a loop over rows makes.
+mod queries;

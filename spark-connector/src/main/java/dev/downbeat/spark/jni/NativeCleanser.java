@@ -59,7 +59,7 @@ public final class NativeCleanser implements AutoCloseable {
     if (type instanceof BinaryType) return Type.BINARY;
     if (type instanceof DateType) return Type.DATE;
     if (type instanceof TimestampType) return Type.TIMESTAMP;
-    if (type instanceof ArrayType list && !list.containsNull() && kindOf(list.elementType()) == Type.STRING) return Type.TEXTS;
+    if (type instanceof ArrayType list && kindOf(list.elementType()) == Type.STRING) return Type.TEXTS;
     return null;
   }
 

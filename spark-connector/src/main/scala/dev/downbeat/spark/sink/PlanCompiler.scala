@@ -5,7 +5,7 @@ import scala.jdk.CollectionConverters._
 
 import org.apache.spark.sql.AnalysisException
 import org.apache.spark.sql.catalyst.QueryPlanningTracker
-import org.apache.spark.sql.catalyst.analysis.UnresolvedRelation
+import org.apache.spark.sql.catalyst.analysis.{MultiInstanceRelation, UnresolvedRelation}
 import org.apache.spark.sql.catalyst.expressions._
 import org.apache.spark.sql.catalyst.expressions.aggregate.AggregateExpression
 import org.apache.spark.sql.catalyst.parser.ParseException
@@ -53,7 +53,10 @@ private[sink] final case class CompiledPlan(
 )
 
 /** A leaf of queries that nobody looks behind: the optimizer knows its columns alone. */
-private final case class Given(name: String, override val output: Seq[AttributeReference]) extends LeafNode {
+private final case class Given(name: String, override val output: Seq[AttributeReference])
+    extends LeafNode
+    with MultiInstanceRelation {
+  override def newInstance(): LogicalPlan = copy(output = output.map(_.newInstance()))
   override def computeStats(): Statistics = Statistics(sizeInBytes = conf.defaultSizeInBytes)
 }
 
