@@ -1,49 +1,287 @@
-"""Catch-up: a week of history from the event server into every table of a new lake, on two cores.
+"""The ingest into every table of a lake, beside the way most people go and beside plain Spark, in turn in one session.
 
-Two rates are printed: of the whole run of the job, with the start of Spark and the dimensions in it, and of the batches after the
-first, when the JVM is warm. `benchmarks/README.md` says what they are compared with.
+`catch-up`: a few days of history, read to their end by
+
+- the ingest's own query: Flight, duplicates told, `downbeat_cleanse`, all tables in one pass;
+- Kafka, `from_json`, the same rules in Spark SQL, Delta: clean rows and refused ones, no duplicates told, no tiles;
+- Flight and `downbeat_cleanse`, then each table's query run by Spark itself and written by Delta's writer.
+
+Then the lake is compared with the truth. `freshness`: from a row's arrival to the moment when it can be read from every table,
+at a steady rate; a table has it when its commit is there.
+
+    .venv/bin/python benchmarks/ingest.py                        both, some twelve minutes
+    .venv/bin/python benchmarks/ingest.py catch-up --quick       one of them, on a few rows: only to see that it runs
 """
 
 from __future__ import annotations
 
-import os
+import argparse
+import datetime as dt
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-from deltalake import DeltaTable
-from server import ROOT, serve
+from downbeat_spark import tables
+from downbeat_spark._stop import StopRequest
+from downbeat_spark.ingest import CONTRACT, TRIGGER, append, build, ingest
+from downbeat_spark.lake import Lake
+from downbeat_spark.reconcile import reconcile
+from plain_sql import plain_cleanse
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from server import LISTENERS, ROOT, WORLD, start
+from source.kafka import JSON, Broker, broker
+from source.latency import DRAWN, Place, arrivals, sending
+from source.measure import Cost, cost, jvm, peak_megabytes, quantile, session
+from source.throughput import FETCH, flight, parsed
 
-BATCH = 400_000
+BATCH = 2_000_000
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is measured: history, rounds of it, and rates with the seconds that warm and those that count."""
+
+    until: str
+    rounds: int
+    rates: tuple[int, ...]
+    warm: int
+    seconds: int
+
+
+FULL = Size(until="2026-10-06", rounds=2, rates=(20_000, 1_000), warm=30, seconds=60)
+QUICK = Size(until="2026-10-02", rounds=1, rates=(500,), warm=10, seconds=10)
+
+
+def ours(spark: SparkSession, uri: str, lake: Path, trigger: str | None, stop: StopRequest) -> None:
+    """The job's own function."""
+    ingest(spark, uri=uri, lake=Lake(lake), stop=stop, trigger=trigger, max_offsets_per_trigger=BATCH)
+
+
+def kafka_way(records: DataFrame, spark: SparkSession, uri: str, *beside: str) -> DataFrame:
+    """Records of a topic, parsed and cleansed in SQL."""
+    return plain_cleanse(parsed(records, flight(spark, uri), *beside), *beside)
+
+
+def records(spark: SparkSession, kafka: Broker, topic: str, **options: str) -> DataFrame:
+    """A topic as a stream."""
+    reader = spark.readStream.format("kafka").option("kafka.bootstrap.servers", kafka.address)
+    return reader.options(subscribe=topic, **FETCH, **options).load()
+
+
+def write_clean_and_refused(folder: Path, *beside: str) -> Callable[[DataFrame, int], None]:
+    """For `foreachBatch`: two Delta tables, each with its commit of the batch."""
+
+    def write(batch: DataFrame, sequence: int) -> None:
+        batch = batch.persist()
+        once = {"txnAppId": folder.name, "txnVersion": str(sequence)}
+        for name, rows, time_ in (
+            ("clean", batch.where("valid").drop("valid"), "event_time"),
+            (
+                "refused",
+                batch.where("NOT valid").select("partition", "offset", "arrived_at", "violations"),
+                "arrived_at",
+            ),
+        ):
+            dated = rows.withColumn("date", F.to_date(time_)).withColumn("batch", F.lit(sequence))
+            dated.write.format("delta").mode("append").options(**once).partitionBy("date").save(str(folder / name))
+        batch.unpersist()
+
+    return write
+
+
+def write_by_spark(spark: SparkSession, uri: str, folder: Path) -> Callable[[DataFrame, int], None]:
+    """For `foreachBatch`: each table's query run by Spark, and written by Delta's writer."""
+    flight_tracks(spark, uri).persist()
+
+    def write(batch: DataFrame, sequence: int) -> None:
+        batch = batch.persist()
+        batch.createOrReplaceTempView("batch")
+        # A stream has a session of its own, which shares what is kept.
+        flight_tracks(batch.sparkSession, uri).createOrReplaceTempView("tracks")
+        once = {"txnAppId": folder.name, "txnVersion": sequence}
+        for table in tables.BATCH_TABLES:
+            rows = batch.sparkSession.sql(table.query)
+            append(rows, path=str(folder / table.name), table=table, options=once)
+        batch.unpersist()
+
+    return write
+
+
+def flight_tracks(spark: SparkSession, uri: str) -> DataFrame:
+    """The catalogue."""
+    return spark.read.format("flight").options(uri=uri, stream="tracks").load()
+
+
+def run_out(stream: DataFrame, write: Callable[[DataFrame, int], None], folder: Path) -> None:
+    """Run a query to the end of what there is."""
+    writer = stream.writeStream.foreachBatch(write).option("checkpointLocation", str(folder / "_checkpoint"))
+    writer.trigger(availableNow=True).start().awaitTermination()
+
+
+def catch_up(spark: SparkSession, kafka: Broker, folder: Path, size: Size) -> None:
+    """Measure each way over the same rows, print, and compare the lake with the truth."""
+    world = [*WORLD, "--until", size.until]
+    export = [str(ROOT / "target/release/downbeat"), "export", *world, "--out", str(folder / "events")]
+    subprocess.run(export, check=True, capture_output=True)
+    events = spark.read.parquet(str(folder / "events")).drop("ingest_date")
+    rows = events.count()
+    kafka.fill("events", events, partitions=2)
+    with start(*world) as server:
+        uri, stop = server.uri, StopRequest()
+        followed = spark.readStream.format("flight").options(
+            uri=uri, stream="events", startingOffsets="earliest", maxOffsetsPerTrigger=400_000
+        )
+        cleansed = build(followed.option("dedupe.key", "event_id").load(), contract=CONTRACT.read_text())
+        topic = records(spark, kafka, "events", startingOffsets="earliest", maxOffsetsPerTrigger="400000")
+        ways: dict[str, tuple[Callable[[Path], None], int]] = {
+            "Downbeat, all tables": (lambda to: ours(spark, uri, to, None, stop), server.pid),
+            "Kafka, SQL, Delta: two tables": (
+                lambda to: run_out(kafka_way(topic, spark, uri), write_clean_and_refused(to), to),
+                kafka.pid,
+            ),
+            "plain Spark, all tables": (lambda to: run_out(cleansed, write_by_spark(spark, uri, to), to), server.pid),
+        }
+        costs: dict[str, list[Cost]] = {name: [] for name in ways}
+        for number in range(-1, size.rounds):
+            for name, (way, pid) in ways.items():
+                to = folder / f"{name.split(',')[0]}-{number}"
+                spent = cost(lambda way=way, to=to: way(to), jvm(spark), pid)  # type: ignore[misc]
+                if number >= 0:  # the round before warms both sides
+                    costs[name].append(spent)
+        print(f"Catch-up: {rows:,} rows in 2 partitions, 2 cores, in turn; the best of {size.rounds}\n")
+        print(f"{'':34}{'thousand':>10}{'CPU us a row:':>15}{'':>9}{'the first':>11}{'bytes':>8}")
+        print(f"{'':34}{'rows/s':>10}{'Spark':>15}{'server':>9}{'/ it':>11}{'a row':>8}")
+        first = 0.0
+        for name, runs in costs.items():
+            best = min(runs, key=lambda run: run.wall)
+            rate = rows / best.wall / 1000
+            first = first or rate
+            spark_us, server_us = (1e6 * seconds / rows for seconds in best.cpu)
+            to = folder / f"{name.split(',')[0]}-{size.rounds - 1}"
+            files = sum(file.stat().st_size for file in to.rglob("*.parquet"))
+            print(f"{name:34}{rate:10,.0f}{spark_us:15.1f}{server_us:9.1f}{first / rate:11.1f}{files / rows:8.0f}")
+        print(f"most memory of the JVM: {peak_megabytes(jvm(spark)):,} MB\n")
+        result = reconcile(spark, uri=uri, lake=Lake(folder / "Downbeat-0"))
+        if result.differences:
+            raise RuntimeError("the lake is not the truth")
+
+
+def freshness(spark: SparkSession, kafka: Broker, folder: Path, size: Size) -> None:
+    """Measure both ways at every rate, print."""
+    print(f"Freshness: arrival -> readable in every table, seconds; {size.seconds} s each, after {size.warm} s\n")
+    print(f"{'events/s':>8}  {'':34}{'p50':>8}{'p95':>8}{'p99':>8}{'rows':>12}{'files/min':>11}")
+    yesterday = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1)
+    world = [*LISTENERS, "--partitions", "2", "--start", str(yesterday)]
+    for rate in size.rates:
+        with start(*world, "--rate", str(rate)) as server:
+            place = Place(spark, server, kafka, rate)
+            of_downbeat(place, folder / f"downbeat-{rate}", size)
+            of_kafka(place, folder, size)
+
+
+def of_downbeat(place: Place, lake: Path, size: Size) -> None:
+    """The ingest with its own defaults, as `make demo` runs it: the history first, then what arrives."""
+    stop = StopRequest()
+    ours(place.spark, place.server.uri, lake, None, stop)
+    caught_up = set(_commits(lake / "progress"))
+    begun = time.time() + size.warm
+
+    def end() -> None:
+        time.sleep(size.warm + size.seconds + 5)
+        stop.set()
+
+    threading.Thread(target=end, daemon=True).start()
+    ours(place.spark, place.server.uri, lake, TRIGGER, stop)
+    done = {n: at for n, at in _commits(lake / "progress").items() if n not in caught_up}
+    progress = place.spark.read.format("delta").load(str(lake / "progress"))
+    ends = place.spark.createDataFrame(
+        [(version - 1, at * 1000) for version, at in done.items()], "sequence BIGINT, done DOUBLE"
+    )
+    ranges = progress.join(ends, "sequence").select(
+        "done", "from_offsets", F.explode("until_offsets").alias("partition", "until")
+    )
+    ranges = ranges.selectExpr("done", "partition", "from_offsets[partition] AS first", "until")
+    rows = arrivals(place).join(F.broadcast(ranges), "partition").where("offset >= first AND offset < until")
+    within = rows.where(F.col("arrival").between(begun * 1000, (begun + size.seconds) * 1000))
+    seconds = [row[0] / 1000 for row in within.selectExpr("done - arrival").collect()]
+    show(place.rate, f"Downbeat, {len(tables.BATCH_TABLES) + 1} tables", seconds, _files(lake, begun, size))
+
+
+def of_kafka(place: Place, folder: Path, size: Size) -> None:
+    """The same events sent to Kafka, and cleansed in SQL into two Delta tables as soon as may be."""
+    lines, topic, to = folder / "events.jsonl", f"in-{place.rate}", folder / f"kafka-{place.rate}"
+    if not lines.exists():
+        events = flight(place.spark, place.server.uri)
+        lines.write_text("".join(f"{row[0]}\n" for row in events.limit(DRAWN).selectExpr(JSON).collect()))
+    place.broker.create(topic, partitions=2)
+    stream = records(place.spark, place.broker, topic, startingOffsets="latest")
+    write = write_clean_and_refused(to)
+    done: dict[int, float] = {}
+
+    def noted(batch: DataFrame, sequence: int) -> None:
+        write(batch, sequence)
+        done[sequence] = time.time()
+
+    with sending(place, lines, 10 * (size.warm + size.seconds)):
+        query = (
+            kafka_way(stream, place.spark, place.server.uri, "timestamp")
+            .writeStream.foreachBatch(noted)
+            .option("checkpointLocation", str(to / "_checkpoint"))
+            .start()
+        )
+        begun = time.time() + size.warm
+        time.sleep(size.warm + size.seconds + 10)
+        query.stop()
+    clean = place.spark.read.format("delta").load(str(to / "clean"))
+    ends = place.spark.createDataFrame(list(done.items()), "batch INT, done DOUBLE")
+    sent = F.unix_micros("timestamp") / 1_000_000
+    rows = clean.join(F.broadcast(ends), "batch").where(sent.between(begun, begun + size.seconds))
+    seconds = [row[0] for row in rows.select(F.col("done") - sent).collect()]
+    show(place.rate, "Kafka, SQL, Delta: two tables", seconds, _files(to, begun, size))
+
+
+def _commits(table: Path) -> dict[int, float]:
+    """When each version of a table came to be, in seconds since 1970."""
+    return {int(file.stem): file.stat().st_mtime for file in (table / "_delta_log").glob("*.json")}
+
+
+def _files(lake: Path, begun: float, size: Size) -> float:
+    """Files of rows that were made a minute."""
+    made = [file.stat().st_mtime for file in lake.rglob("*.parquet") if "_delta_log" not in file.parts]
+    return sum(begun <= at <= begun + size.seconds for at in made) * 60 / size.seconds
+
+
+def show(rate: int, name: str, seconds: list[float], files: float) -> None:
+    """Print a line."""
+    p50, p95, p99 = (quantile(seconds, share) for share in (0.5, 0.95, 0.99))
+    print(f"{rate:8,}  {name:34}{p50:8.2f}{p95:8.2f}{p99:8.2f}{len(seconds):12,}{files:11,.0f}")
+
+
+SECTIONS = {"catch-up": catch_up, "freshness": freshness}
 
 
 def main() -> int:
-    """Ingest, read the rates off the lake's own progress, reconcile, print."""
-    submit = [
-        *(str(ROOT / ".venv/bin/spark-submit"), "--master", "local[2]"),
-        *("--properties-file", str(ROOT / "spark-connector/target/spark.properties"), "--driver-memory", "4g"),
-    ]
-    # As `source .venv/bin/activate` would: spark-submit finds its home and its Python through the PATH.
-    python = ROOT / ".venv/bin/python"
-    environment = {**os.environ, "PATH": f"{python.parent}:{os.environ['PATH']}", "PYSPARK_PYTHON": str(python)}
-    with tempfile.TemporaryDirectory(prefix="downbeat-bench-") as folder, serve(until="2026-10-08") as uri:
-        lake = Path(folder) / "lake"
-        where = ["--uri", uri, "--lake", str(lake)]
-        begun = time.perf_counter()
-        job = [str(ROOT / "pyspark/jobs/ingest.py"), *where, "--available-now"]
-        subprocess.run([*submit, *job, "--max-offsets-per-trigger", str(BATCH)], env=environment, check=True)
-        whole = time.perf_counter() - begun
-        progress = DeltaTable(lake / "progress").to_pyarrow_dataset().to_table().sort_by("sequence").to_pylist()
-        rows = sum(batch["produced"] for batch in progress)
-        warm = rows - progress[0]["produced"]
-        seconds = (progress[-1]["written_at"] - progress[0]["written_at"]).total_seconds()
-        print(f"\n{rows:,} rows in {len(progress)} batches of at most {BATCH:,}")
-        print(f"whole job, Spark's start included: {whole:,.0f} s, {rows / whole / 1000:,.0f} thousand rows/s")
-        print(f"batches after the first: {seconds:,.0f} s, {warm / seconds / 1000:,.0f} thousand rows/s\n")
-        reconcile = [str(ROOT / "pyspark/jobs/reconcile.py"), *where]
-        return subprocess.run([*submit, *reconcile], env=environment, check=False).returncode
+    """Start what both ways need, run the sections."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"any of {', '.join(SECTIONS)}; none: all")
+    parser.add_argument("--quick", action="store_true", help="few rows, for a minute or two; its numbers mean nothing")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.sections) - set(SECTIONS):
+        parser.error(f"there is no section called {', '.join(unknown)}; there are {', '.join(SECTIONS)}")
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    spark = session("ingest", cores=2, heap="4g")
+    with tempfile.TemporaryDirectory(prefix="downbeat-bench-") as name, broker() as kafka:
+        for section in arguments.sections or SECTIONS:
+            SECTIONS[section](spark, kafka, Path(name), QUICK if arguments.quick else FULL)
+            print()
+    spark.stop()
+    return 0
 
 
 if __name__ == "__main__":

@@ -53,8 +53,8 @@ private[spark] final case class NativeWriteExec(append: TableAppend, inputs: Seq
     if (child.supportsColumnar) {
       val paths = inputs.map(InputPath(_, child.output)).toArray
       val batches = child.executeColumnar()
-      val cores = sparkContext.defaultParallelism
-      val few = if (append.isWide && batches.getNumPartitions > cores) batches.coalesce(cores) else batches
+      val most = append.mostTasks(sparkContext.defaultParallelism)
+      val few = if (batches.getNumPartitions > most) batches.coalesce(most) else batches
       few.mapPartitions { batches =>
         val writing = new Writing(plan, time, peak, lookups)
         batches.foreach { batch =>

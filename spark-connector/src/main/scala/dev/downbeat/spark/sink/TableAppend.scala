@@ -35,8 +35,16 @@ private[spark] final class TableAppend private[sink] (
   /** What tasks are told. */
   def plan: TaskPlan = to.plan
 
-  /** Whether a task writes files of several tables: of so many, few should be small. */
-  def isWide: Boolean = to.tables.sizeIs > 1
+  /** How many tasks write, at most: each makes files of every table, and of so many few should be small. */
+  def mostTasks(cores: Int): Int = (isWide, offsets) match {
+    case (false, _) => Int.MaxValue
+    case (_, None)  => cores
+    case (_, Some((from, until))) =>
+      val rows = until.map { case (partition, end) => end - from.getOrElse(partition, 0L) }.sum
+      math.min(cores.toLong, rows / TableAppend.RowsOfATask + 1).toInt
+  }
+
+  private def isWide: Boolean = to.tables.sizeIs > 1
 
   /** Notes which rows of the log the batch holds: by partition its first, and the one after its last. */
   def readsLog(from: Map[Int, Long], until: Map[Int, Long]): Unit = offsets = Some((from, until))
@@ -111,6 +119,9 @@ private[spark] final class TableAppend private[sink] (
 }
 
 private[sink] object TableAppend {
+
+  /** Rows that a task is worth being started for; it writes as many in some tenths of a second. */
+  val RowsOfATask = 50_000L
 
   /** What a note says for the number of the batch. */
   val BatchNumber = "{batch}"
