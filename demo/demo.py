@@ -172,9 +172,7 @@ class Demo:
         uri = match.group(1)
         say(f"event server: {uri}, history since {yesterday}, world {match.group(2)}")
 
-        ingest = self._add(
-            "ingest", spark_submit("ingest.py", "--uri", uri, "--lake", str(LAKE), "--trigger", "2 seconds", *BATCHES)
-        )
+        ingest = self._add("ingest", spark_submit("ingest.py", "--uri", uri, "--lake", str(LAKE), *BATCHES))
         say("ingest: Spark starts and reads the history")
         dashboard = self._add(
             "dashboard",

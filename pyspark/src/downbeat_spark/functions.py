@@ -113,5 +113,10 @@ def hll(value: ColumnOrName, lg_config_k: int = 12) -> Column:
     return F.call_function("downbeat_hll", F.col(value) if isinstance(value, str) else value, F.lit(lg_config_k))
 
 
+def tally(texts: ColumnOrName) -> Column:
+    """An aggregate: how often each text is among those of all lists, as a map in the order of the texts."""
+    return F.call_function("downbeat_tally", F.col(texts) if isinstance(texts, str) else texts)
+
+
 def _normalised(word: str, text: ColumnOrName, *arguments: Column) -> Column:
     return F.call_function(f"downbeat_{word}", F.col(text) if isinstance(text, str) else text, *arguments)

@@ -58,7 +58,7 @@ def build(raw: DataFrame, *, contract: str) -> DataFrame:
 
 def append(rows: DataFrame, *, path: str, table: tables.Table, options: dict[str, Any]) -> None:
     """Add rows to a table in one commit, which creates the table if it is not there."""
-    writer = rows.write.format("delta").mode("append").options(**options)
+    writer = rows.write.format("downbeat").mode("append").options(**options)
     writer = writer.option("delta.dataSkippingStatsColumns", ",".join(table.ranges))
     (writer.partitionBy(table.partition_by) if table.partition_by else writer).save(path)
 
@@ -72,7 +72,7 @@ def copy_dimensions(spark: SparkSession, *, lake: Lake, uri: str) -> None:
 
     # Side by side: each spends most of its time in the first steps of a cold JVM.
     with ThreadPoolExecutor(len(tables.DIMENSIONS)) as pool:
-        missing = [table for table in tables.DIMENSIONS if not lake.exists(table)]
+        missing = [table for table in tables.DIMENSIONS if not lake.has_rows(table)]
         for done in [pool.submit(inheritable_thread_target(spark)(copy), table) for table in missing]:
             done.result()
 

@@ -59,6 +59,10 @@ class Lake:
         """Whether the table has been created."""
         return any((self.path / table.name / "_delta_log").glob("*.json"))
 
+    def has_rows(self, table: tables.Table) -> bool:
+        """Whether the table has any."""
+        return self.exists(table) and bool(DeltaTable(self.table(table)).file_uris())
+
     @property
     def default_checkpoint(self) -> Path:
         """Where the checkpoint is unless told otherwise."""

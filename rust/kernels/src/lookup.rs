@@ -70,7 +70,7 @@ impl Lookup {
 
     /// Bytes that it takes.
     pub fn memory_bytes(&self) -> usize {
-        let columns: usize = self.values.iter().map(|column| column.get_array_memory_size()).sum();
+        let columns: usize = self.values.iter().map(Array::get_array_memory_size).sum();
         columns + self.keys.get_array_memory_size() + self.table.allocation_size()
     }
 }

@@ -195,7 +195,9 @@ fn stream(all: &[StructArray]) -> Result<Vec<u8>> {
 }
 
 /// The tables that are looked up in, by their addresses: each as the tasks of this process need it now.
-static LOOKUPS: LazyLock<Mutex<HashMap<String, (proto::Lookup, Arc<Lookup>)>>> = LazyLock::new(Mutex::default);
+type Lookups = HashMap<String, (proto::Lookup, Arc<Lookup>)>;
+
+static LOOKUPS: LazyLock<Mutex<Lookups>> = LazyLock::new(Mutex::default);
 
 /// A table to look up in, read once for all tasks; those that come while it is read wait for it.
 fn shared(wanted: &proto::Lookup) -> Result<Arc<Lookup>> {

@@ -8,9 +8,9 @@ use std::{
 };
 
 use arrow::{
-    array::{Array, ArrayRef, RecordBatch, StructArray, new_null_array},
+    array::{Array, ArrayRef, AsArray, RecordBatch, StructArray, new_null_array},
     compute::{BatchCoalescer, cast, take_record_batch},
-    datatypes::{DataType, Schema, SchemaRef},
+    datatypes::{DataType, Int64Type, Schema, SchemaRef},
     ipc::writer::StreamWriter,
     row::{RowConverter, SortField},
 };
@@ -25,7 +25,7 @@ use delta_kernel_default_engine::{build_add_file_metadata, parquet::DataFileMeta
 use object_store::{ObjectStore, ObjectStoreExt, buffered::BufWriter, path::Path};
 use parquet::{
     arrow::AsyncArrowWriter,
-    basic::{Compression, ZstdLevel},
+    basic::{Compression, Encoding, ZstdLevel},
     file::properties::{EnabledStatistics, WriterProperties},
     schema::types::ColumnPath,
 };
@@ -122,6 +122,7 @@ impl TableWriter {
         let schema: Schema = physical.as_ref().try_into_arrow()?;
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
+            .set_write_batch_size(ROWS)
             .set_created_by(concat!("Downbeat ", env!("CARGO_PKG_VERSION")).to_owned())
             .build();
         Ok(Self {
@@ -352,8 +353,13 @@ impl Output {
                 properties.set_column_statistics_enabled(ColumnPath::new(column.to_vec()), EnabledStatistics::Page);
         }
         for (column, field) in first.columns().iter().zip(first.schema_ref().fields()) {
-            if is_varied(column)? {
-                properties = properties.set_column_dictionary_enabled(vec![field.name().clone()].into(), false);
+            let sample = column.slice(0, column.len().min(SAMPLE));
+            if is_varied(&sample)? {
+                let path = ColumnPath::from(vec![field.name().clone()]);
+                properties = properties.set_column_dictionary_enabled(path.clone(), false);
+                if is_near(&sample)? {
+                    properties = properties.set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);
+                }
             }
         }
         let writer = AsyncArrowWriter::try_new(target, first.schema(), Some(properties.build()))
@@ -371,17 +377,30 @@ fn context(state: &Arc<WriteState>, values: HashMap<String, Scalar>) -> KernelRe
     .build()
 }
 
+/// Rows by which the columns of a file are judged.
+const SAMPLE: usize = 1000;
+
 /// Whether most values of a column are others than those before: looking each up in a dictionary is a fifth of the work then, and in
 /// vain.
-fn is_varied(column: &ArrayRef) -> Result<bool> {
-    const SAMPLE: usize = 1000;
-    if column.len() < SAMPLE || column.data_type().is_nested() {
+fn is_varied(sample: &ArrayRef) -> Result<bool> {
+    if sample.len() < SAMPLE || sample.data_type().is_nested() {
         return Ok(false);
     }
-    let sample = column.slice(0, SAMPLE);
-    let values = RowConverter::new(vec![SortField::new(sample.data_type().clone())])?.convert_columns(&[sample])?;
+    let converter = RowConverter::new(vec![SortField::new(sample.data_type().clone())])?;
+    let values = converter.convert_columns(&[Arc::clone(sample)])?;
     let distinct: HashSet<_> = values.iter().collect();
     Ok(distinct.len() > SAMPLE / 2)
+}
+
+/// Whether most values of a column are numbers or times near those before, which are small as differences and leave less to compress.
+fn is_near(sample: &ArrayRef) -> Result<bool> {
+    if !sample.data_type().is_integer() && !sample.data_type().is_temporal() {
+        return Ok(false);
+    }
+    let values = cast(sample, &DataType::Int64)?;
+    let values: Vec<i64> = values.as_primitive::<Int64Type>().iter().flatten().collect();
+    let near = values.windows(2).filter(|pair| pair[0].abs_diff(pair[1]) <= u32::MAX.into()).count();
+    Ok(near > values.len() * 9 / 10)
 }
 
 /// Bytes of a batch's own rows, though its buffers may be parts of larger ones.
