@@ -54,7 +54,7 @@ class Size:
     seconds: int
 
 
-FULL = Size(until="2026-10-11", rounds=2, rates=(20_000, 1_000), warm=30, seconds=60)
+FULL = Size(until="2026-10-11", rounds=1, rates=(20_000, 1_000), warm=30, seconds=60)
 QUICK = Size(until="2026-10-02", rounds=1, rates=(500,), warm=10, seconds=10)
 
 
