@@ -28,7 +28,7 @@ from pathlib import Path
 
 from downbeat_spark import tables
 from downbeat_spark._stop import StopRequest
-from downbeat_spark.ingest import CONTRACT, TRIGGER, append, build, ingest, run_until_stopped
+from downbeat_spark.ingest import CONTRACT, TRIGGER, append, build, ingest
 from downbeat_spark.lake import Lake
 from downbeat_spark.reconcile import reconcile
 from plain_sql import plain_cleanse
@@ -237,9 +237,7 @@ def of_kafka(place: Place, folder: Path, size: Size) -> None:
         )
         begun = time.time() + size.warm
         time.sleep(size.warm + size.seconds + 10)
-        stop = StopRequest()
-        stop.set()
-        run_until_stopped(query, stop=stop)
+        query.stop()
     clean = place.spark.read.format("delta").load(str(to / "clean"))
     ends = place.spark.createDataFrame(list(done.items()), "batch INT, done DOUBLE")
     sent = F.unix_micros("timestamp") / 1_000_000

@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -149,28 +149,31 @@ def ingest(
             .trigger(**({"processingTime": trigger} if trigger else {"availableNow": True}))
             .start()
         )
+        assert spark._jvm is not None
+        gate = spark._jvm.dev.downbeat.spark.sink.Gate
         try:
-            run_until_stopped(query, stop=stop)
+            run_until_stopped(query, stop=stop, is_parked=gate.shut)
         except StreamingQueryException as error:
             raise DownbeatError(f"the ingest has failed: {_message(error)}") from error
+        finally:
+            gate.open()
 
 
-def run_until_stopped(query: StreamingQuery, *, stop: StopRequest) -> None:
-    """Return when the query has ended, by itself or, once a stop is requested, when the batch at work is done."""
+def run_until_stopped(
+    query: StreamingQuery, *, stop: StopRequest, is_parked: Callable[[], bool] = lambda: False
+) -> None:
+    """Return when the query has ended, by itself or, once a stop is requested, between two batches.
+
+    That is when it waits for its next trigger, or when `is_parked`, which is asked from then on.
+    """
     while query.isActive:
         if stop.wait(0.2):
-            at_work = _batches_done(query)
-            while query.isActive and query.status["isTriggerActive"] and _batches_done(query) == at_work:
-                time.sleep(0.01)
-            query.stop()
-            say("stopped between two batches")
-            return
+            if is_parked() or not query.status["isTriggerActive"]:
+                query.stop()
+                say("stopped between two batches")
+                return
+            time.sleep(0.02)
     query.awaitTermination()
-
-
-def _batches_done(query: StreamingQuery) -> int:
-    progress = query.lastProgress
-    return progress.batchId if progress else -1
 
 
 def _contract(path: Path) -> str:

@@ -370,7 +370,8 @@ PROGRESS = LastTable(
     SELECT
         any_value(sequence) AS sequence, any_value(from_offsets) AS from_offsets, any_value(until_offsets) AS until_offsets,
         if(
-            sum(produced) = any_value(
+            bool_and(produced = until_offsets[partition] - coalesce(from_offsets[partition], 0))
+            AND sum(produced) = any_value(
                 aggregate(map_values(until_offsets), 0L, (rows, row) -> rows + row)
                 - aggregate(map_values(from_offsets), 0L, (rows, row) -> rows + row)
             ),
@@ -380,7 +381,14 @@ PROGRESS = LastTable(
         sum(clean) AS clean, sum(quarantined) AS quarantined, sum(duplicates) AS duplicates, sum(late) AS late,
         min(first_arrived_at) AS first_arrived_at, max(last_arrived_at) AS last_arrived_at,
         current_timestamp() AS written_at, to_date(max(last_arrived_at)) AS date
-    FROM parts
+    FROM (
+        SELECT
+            partition, any_value(sequence) AS sequence, any_value(from_offsets) AS from_offsets,
+            any_value(until_offsets) AS until_offsets, sum(produced) AS produced, sum(clean) AS clean,
+            sum(quarantined) AS quarantined, sum(duplicates) AS duplicates, sum(late) AS late,
+            min(first_arrived_at) AS first_arrived_at, max(last_arrived_at) AS last_arrived_at
+        FROM parts GROUP BY partition
+    )
     HAVING count(*) > 0
     """,
     f"""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from pyspark.errors import AnalysisException, PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from .conftest import CONTRACT, Log
+from .conftest import CONTRACT, Log, settings
 from .test_sink import append, exact, start, stats, written_plan
 
 LAKE = json.loads(tables.plan())
@@ -88,7 +89,8 @@ def test_expressions_and_groups_are_sparks(spark: SparkSession, tmp_path: Path) 
         "SELECT k, s.a, count(*) AS n, count(x) AS xs, sum(id) FILTER (WHERE x > 9) AS ids, min(at) AS first, max(x) AS most "
         "FROM batch WHERE id % 7 != 0 GROUP BY k, s.a",
         "SELECT date_trunc('hour', at) AS hour, downbeat_tally(s.words) AS words FROM batch GROUP BY 1",
-        "SELECT day, n + 1 AS n FROM (SELECT to_date(at) AS day, count(*) AS n FROM batch GROUP BY 1) WHERE n > 1",
+        "SELECT day, n + 1 AS n FROM (SELECT to_date(at) AS day, count(*) AS n FROM batch GROUP BY 1) "
+        "WHERE day > DATE '1971-01-01'",
         *(
             f"SELECT id, date_trunc('{unit}', at) AS at FROM batch"
             for unit in ("day", "minute", "second", "millisecond")
@@ -159,6 +161,10 @@ def test_a_key_that_is_twice_in_a_lookup_is_told(spark: SparkSession, tmp_path: 
         ("SELECT id FROM batch ORDER BY id", "tasks do not run Sort"),
         ("SELECT count(*) AS n FROM batch", "it groups by nothing"),
         ("SELECT id, avg(id) AS mean FROM batch GROUP BY id", "parts of avg(batch.id) cannot be added up"),
+        ("SELECT id, count(DISTINCT id) AS n FROM batch GROUP BY id", "parts of 'count(DISTINCT batch.id)' cannot be"),
+        ("SELECT DISTINCT id FROM batch", "it groups and adds nothing up"),
+        ("SELECT id, count(*) AS n FROM batch GROUP BY id HAVING count(*) > 1", "of which each task knows a part"),
+        ("SELECT id, current_timestamp() AS at FROM batch", "it asks for the time"),
         ("SELECT reverse(string(id)) AS r FROM batch", "the kernels do not run 'reverse"),
         ("SELECT a.id FROM batch a JOIN batch b ON a.id = b.id", "tasks do not run"),
     ],
@@ -183,6 +189,10 @@ def test_a_query_that_tasks_do_not_run_is_refused(spark: SparkSession, tmp_path:
         ("{version: 1, lookups: {batch: {key: id}}, tables: {t: {query: x}}}", "'batch' is the name of what comes"),
         ("nowhere.yaml", "nowhere.yaml"),
         (json.dumps(joined()), "there is no table"),
+        (
+            "{version: 1, tables: {t: {parts: SELECT id FROM batch, query: SELECT id FROM parts}}}",
+            "it hands all rows to",
+        ),
     ],
 )
 def test_a_plan_that_makes_no_sense_is_refused(spark: SparkSession, tmp_path: Path, plan: str, said: str) -> None:
@@ -193,8 +203,36 @@ def test_a_plan_that_makes_no_sense_is_refused(spark: SparkSession, tmp_path: Pa
 
 def test_a_join_by_anything_but_the_key_is_refused(spark: SparkSession, tmp_path: Path) -> None:
     append(spark.sql("SELECT id, string(id) AS name FROM range(4)"), tmp_path / "names")
-    for plan in (joined(key="name"), joined(on="batch.id > names.id"), joined(on="batch.id + 1 = names.id")):
+    known = joined()
+    known["tables"]["t"]["query"] = """
+        SELECT batch.id, known FROM batch LEFT JOIN (SELECT id, true AS known FROM names) AS n ON batch.id = n.id
+    """
+    others = (joined(key="name"), joined(on="batch.id > names.id"), joined(on="batch.id + 1 = names.id"))
+    for plan in (*others, joined(on="batch.id = names.id AND name != '1'"), known):
         with pytest.raises(AnalysisException, match="tasks join a table of 'lookups' by LEFT JOIN"):
             append(spark.range(3), tmp_path, plan=json.dumps(plan))
-    found = written(spark, spark.range(6), tmp_path, joined())
-    assert exact(found) == exact(spark.sql("SELECT id, IF(id < 4, string(id), NULL) AS name FROM range(6)"))
+    with pytest.raises(AnalysisException, match="has no column 'nr'"):
+        append(spark.range(3), tmp_path, plan=json.dumps(joined(key="nr")))
+    plan = joined(key="ID", on="batch.id = names.id WHERE batch.id > 0 AND name IS NULL OR batch.id < 2")
+    found = written(spark, spark.range(6), tmp_path, plan)
+    expected = "SELECT id, IF(id < 4, string(id), NULL) AS name FROM range(6) WHERE id < 2 OR id > 3"
+    assert exact(found) == exact(spark.sql(expected))
+
+
+def test_a_table_that_is_made_anew_is_looked_up_in_anew(spark: SparkSession, tmp_path: Path) -> None:
+    for word in ("one", "other"):
+        append(spark.sql(f"SELECT id, '{word}' AS name FROM range(1)"), tmp_path / "names")
+        assert written(spark, spark.range(1), tmp_path, joined()).collect() == [(0, word)]
+        for table in ("names", "t"):
+            shutil.rmtree(tmp_path / table)
+
+
+def test_what_the_kernels_refuse_is_refused_when_it_is_planned(spark: SparkSession, tmp_path: Path) -> None:
+    plan = {"version": 1, "tables": {"t": {"query": "SELECT date_trunc('hour', at) AS hour FROM batch"}}}
+    with (
+        settings(spark, {"spark.sql.session.timeZone": "Europe/Berlin"}),
+        pytest.raises(AnalysisException, match="where clocks are never changed, not in Europe/Berlin") as refused,
+    ):
+        append(spark.sql("SELECT timestamp_micros(id) AS at FROM range(1)"), tmp_path, plan=json.dumps(plan))
+    assert "tables.t.query" in str(refused.value)
+    assert not (tmp_path / "t").exists()

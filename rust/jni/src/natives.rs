@@ -223,9 +223,10 @@ natives! {
         }
     }
 
-    "tableVersion" "(J)J" => fn table_version(_env, table: jlong) -> jlong {
+    "tableVersion" "(J[J)V" => fn table_version(env, table: jlong, to: JLongArray<'local>) -> () {
         let version = with(TABLES.get(table)?, |table| Ok(table.version()?))?;
-        Ok(version.map_or(-1, |version| version as jlong))
+        let (number, time) = version.map_or((-1, -1), |(number, time)| (number as jlong, time));
+        Ok(to.set_region(env, 0, &[number, time])?)
     }
 
     "planAppend" "(J[B)[B" => fn plan_append(env, table: jlong, append: JByteArray<'local>) -> JByteArray<'local> {

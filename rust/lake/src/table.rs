@@ -9,7 +9,7 @@ use arrow::{
     ipc::reader::StreamReader,
 };
 use delta_kernel::{
-    Engine, KernelResult, Snapshot, SnapshotRef,
+    Engine, Snapshot, SnapshotRef,
     committer::FileSystemCommitter,
     engine::{
         arrow_conversion::TryIntoArrow,
@@ -115,19 +115,21 @@ impl Table {
         }
     }
 
-    /// Its newest version, if it is there.
+    /// Its newest version and when that was committed, in milliseconds since 1970, if it is there.
     ///
     /// # Errors
     /// [`Error::Store`] and [`Error::Log`].
-    pub fn version(&mut self) -> Result<Option<u64>> {
-        Ok(self.snapshot()?.map(|snapshot| snapshot.version()))
+    pub fn version(&mut self) -> Result<Option<(u64, i64)>> {
+        let Some(snapshot) = self.snapshot()? else { return Ok(None) };
+        let time = snapshot.get_timestamp(self.engine.as_ref()).map_err(Error::log(&self.uri))?;
+        Ok(Some((snapshot.version(), time)))
     }
 
-    /// All rows that it had at a version, as these of its columns.
+    /// All rows that it had at a version, as these of its columns, if they take no more than so many bytes.
     ///
     /// # Errors
-    /// [`Error::Schema`] if it lacks one of them; [`Error::Store`] and [`Error::Log`].
-    pub fn read(&self, version: u64, columns: &[&str]) -> Result<RecordBatch> {
+    /// [`Error::Schema`] if it lacks a column, or has more bytes; [`Error::Store`] and [`Error::Log`].
+    pub fn read(&self, version: u64, columns: &[&str], most_bytes: usize) -> Result<RecordBatch> {
         let wrong = Error::log(&self.uri);
         let snapshot = Snapshot::builder_for(self.url.as_str()).at_version(version).build(self.engine.as_ref());
         let snapshot = snapshot.map_err(&wrong)?;
@@ -143,9 +145,21 @@ impl Table {
         let schema: Schema = columns.as_ref().try_into_arrow()?;
         let scan = snapshot.scan_builder().with_schema(columns).build().map_err(&wrong)?;
         let batches = scan.execute(Arc::clone(&self.engine) as Arc<dyn Engine>).map_err(&wrong)?;
-        let batches: Vec<RecordBatch> =
-            batches.map(|batch| batch?.try_into_record_batch()).collect::<KernelResult<_>>().map_err(&wrong)?;
-        Ok(concat_batches(&Arc::new(schema), &batches)?)
+        let (mut all, mut bytes) = (Vec::new(), 0);
+        for batch in batches {
+            let batch = batch.and_then(EngineDataArrowExt::try_into_record_batch).map_err(&wrong)?;
+            bytes += batch.get_array_memory_size();
+            if bytes > most_bytes {
+                return Err(Error::Schema {
+                    table: self.uri.clone(),
+                    reason: format!(
+                        "more than {most_bytes} bytes are too many to look up in; join it in the query before"
+                    ),
+                });
+            }
+            all.push(batch);
+        }
+        Ok(concat_batches(&Arc::new(schema), &all)?)
     }
 
     /// How rows are to be written so that they can be part of the table, which is made if it is not there.

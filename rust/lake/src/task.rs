@@ -1,7 +1,6 @@
 //! What becomes of the rows of a task: they go to several tables, as themselves or as groups, in one pass.
 
 use std::{
-    collections::HashMap,
     fmt,
     sync::{Arc, LazyLock, Mutex, PoisonError},
 };
@@ -194,38 +193,24 @@ fn stream(all: &[StructArray]) -> Result<Vec<u8>> {
     Ok(stream.into_inner()?)
 }
 
-/// The tables that are looked up in, by their addresses: each as the tasks of this process need it now.
-type Lookups = HashMap<String, (proto::Lookup, Arc<Lookup>)>;
-
-static LOOKUPS: LazyLock<Mutex<Lookups>> = LazyLock::new(Mutex::default);
+/// The tables that are looked up in, as the tasks of this process need them now.
+static LOOKUPS: LazyLock<Mutex<Vec<(proto::Lookup, Arc<Lookup>)>>> = LazyLock::new(Mutex::default);
 
 /// A table to look up in, read once for all tasks; those that come while it is read wait for it.
 fn shared(wanted: &proto::Lookup) -> Result<Arc<Lookup>> {
     let mut lookups = LOOKUPS.lock().unwrap_or_else(PoisonError::into_inner);
     let wanted = proto::Lookup { input: 0, ..wanted.clone() };
-    if let Some((of, lookup)) = lookups.get(&wanted.uri)
-        && *of == wanted
-    {
+    if let Some((_, lookup)) = lookups.iter().find(|(known, _)| *known == wanted) {
         return Ok(Arc::clone(lookup));
     }
-    // What it held before is not needed while it is read.
-    lookups.remove(&wanted.uri);
-    let lookup = Arc::new(read(&wanted)?);
-    lookups.insert(wanted.uri.clone(), (wanted, Arc::clone(&lookup)));
-    Ok(lookup)
-}
-
-fn read(wanted: &proto::Lookup) -> Result<Lookup> {
+    // What the table was before is not asked for again.
+    let version = |of: &proto::Lookup| (of.version, of.version_time);
+    lookups.retain(|(known, _)| known.uri != wanted.uri || version(known) == version(&wanted));
     let columns: Vec<&str> = [&wanted.key].into_iter().chain(&wanted.columns).map(String::as_str).collect();
-    let rows = Table::open(&wanted.uri)?.read(wanted.version, &columns)?;
-    let bytes = rows.get_array_memory_size();
-    if bytes > MOST_LOOKUP_BYTES {
-        return Err(Error::Schema {
-            table: wanted.uri.clone(),
-            reason: format!("{bytes} bytes are too many to look up in; join it in the query that comes before"),
-        });
-    }
+    let rows = Table::open(&wanted.uri)?.read(wanted.version, &columns, MOST_LOOKUP_BYTES)?;
     let (key, values) =
         rows.columns().split_first().ok_or_else(|| Error::Message("a lookup without a key".to_owned()))?;
-    Ok(Lookup::new(key, values.to_vec())?)
+    let lookup = Arc::new(Lookup::new(key, values.to_vec())?);
+    lookups.push((wanted, Arc::clone(&lookup)));
+    Ok(lookup)
 }

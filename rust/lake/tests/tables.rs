@@ -331,6 +331,7 @@ fn two_tables(all: &TableWrite, groups: &TableWrite, names: (&str, u64)) -> Task
         lookups: vec![Lookup {
             uri: names.0.to_owned(),
             version: names.1,
+            version_time: 0,
             key: "n".to_owned(),
             columns: vec!["word".to_owned()],
             input: 1,
@@ -357,7 +358,7 @@ fn a_task_feeds_several_tables_and_the_driver_in_one_pass() {
     let named = write(&names, to_names.plan.as_ref().unwrap(), &[rows(0, 500)]);
     let mut table = Table::open(&names).unwrap();
     let version = table.commit(&commit(to_names.plan.as_ref().unwrap(), &[named], 0)).unwrap().unwrap();
-    assert_eq!(table.version().unwrap(), Some(version));
+    assert_eq!(table.version().unwrap().map(|found| found.0), Some(version));
 
     let mut writer = TaskWriter::new(two_tables(&to_all, &to_sums, (&names, version))).unwrap();
     for batch in [rows(0, 300), rows(300, 1000)] {

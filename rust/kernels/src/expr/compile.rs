@@ -223,9 +223,14 @@ impl Compiler<'_> {
             let first = self.program.nodes[nodes[0]].of;
             nodes.iter().try_for_each(|&node| self.expect(node, &[first], name)).map(|()| first)
         };
+        // Lists have no order, and no equality either.
+        let comparable = |nodes: &[NodeId]| match alike(nodes)? {
+            Type::Texts => Err(format!("{name} of {} is not run", Type::Texts)),
+            of => Ok(of),
+        };
         let compare = |comparison| {
             counted(count == 2)?;
-            alike(&arguments)?;
+            comparable(&arguments)?;
             Ok::<_, String>((Op::Compare(comparison), Boolean))
         };
         let decimals =
@@ -266,7 +271,7 @@ impl Compiler<'_> {
             Function::Ge => compare(Comparison::Ge)?,
             Function::In => {
                 counted(count >= 2)?;
-                alike(&arguments)?;
+                comparable(&arguments)?;
                 match self.words(&arguments[1..]) {
                     Some((words, with_null)) => {
                         return Ok((Op::InWords { words, with_null }, Boolean, vec![arguments[0]]));
@@ -318,7 +323,7 @@ impl Compiler<'_> {
             Function::Least | Function::Greatest => {
                 counted(count >= 2)?;
                 let order = if function == Function::Least { Ordering::Greater } else { Ordering::Less };
-                (Op::Extreme(order), alike(&arguments)?)
+                (Op::Extreme(order), comparable(&arguments)?)
             }
             Function::UnixMicros => typed(Op::UnixMicros, &[Timestamp], Bigint)?,
             Function::TimestampTruncate => {

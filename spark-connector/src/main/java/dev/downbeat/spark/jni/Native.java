@@ -94,8 +94,8 @@ final class Native {
   /** Its columns as Spark's JSON, or null if it is not there. */
   static native String tableColumns(long table);
 
-  /** Its newest version, or -1 if it is not there. */
-  static native long tableVersion(long table);
+  /** Writes its newest version, and when that was committed in milliseconds since 1970; -1 for both if it is not there. */
+  static native void tableVersion(long table, long[] version);
 
   /** By an {@code Append} a {@code WritePlan}; makes the table if it is not there. */
   static native byte[] planAppend(long table, byte[] append);

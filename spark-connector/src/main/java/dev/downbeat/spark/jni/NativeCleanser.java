@@ -2,7 +2,6 @@ package dev.downbeat.spark.jni;
 
 import dev.downbeat.spark.proto.contract.Type;
 import org.apache.spark.sql.catalyst.InternalRow;
-import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.BinaryType;
 import org.apache.spark.sql.types.BooleanType;
 import org.apache.spark.sql.types.DataType;
@@ -59,7 +58,6 @@ public final class NativeCleanser implements AutoCloseable {
     if (type instanceof BinaryType) return Type.BINARY;
     if (type instanceof DateType) return Type.DATE;
     if (type instanceof TimestampType) return Type.TIMESTAMP;
-    if (type instanceof ArrayType list && kindOf(list.elementType()) == Type.STRING) return Type.TEXTS;
     return null;
   }
 

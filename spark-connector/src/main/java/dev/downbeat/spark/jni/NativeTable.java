@@ -35,9 +35,18 @@ public final class NativeTable {
     return columns == null ? null : (StructType) DataType.fromJson(columns);
   }
 
-  /** Its newest version, or -1 if it is not there. */
-  public long version() {
-    return Native.tableVersion(handle);
+  /**
+   * A version of a table.
+   *
+   * @param time when it was committed, in milliseconds since 1970: another table in its place has another
+   */
+  public record Version(long number, long time) {}
+
+  /** Its newest version; the table must be there. */
+  public Version version() {
+    long[] version = new long[2];
+    Native.tableVersion(handle, version);
+    return new Version(version[0], version[1]);
   }
 
   /** How rows are to be written; makes the table if it is not there. */

@@ -9,7 +9,7 @@ import org.apache.spark.sql.types._
 import org.apache.spark.unsafe.types.UTF8String
 
 import dev.downbeat.spark.Errors
-import dev.downbeat.spark.jni.NativeCleanser
+import dev.downbeat.spark.plan.NativeExpressions
 import dev.downbeat.spark.proto.contract.{Call, Expr, Function, Type, DataType => NativeType}
 import dev.downbeat.spark.proto.{contract => proto}
 
@@ -174,7 +174,7 @@ private[functions] object ExpressionTranslator {
   private def typeOf(of: DataType): Option[NativeType] = of match {
     case _: DayTimeIntervalType                 => Some(NativeType.newBuilder().setType(Type.INTERVAL).build())
     case text: StringType if text != StringType => None // another collation compares otherwise
-    case other                                  => Option(NativeCleanser.typeOf(other))
+    case other                                  => Option(NativeExpressions.typeOf(other))
   }
 
   private def casts(from: DataType, to: DataType): Boolean = {

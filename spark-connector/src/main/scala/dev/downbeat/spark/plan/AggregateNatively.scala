@@ -102,6 +102,8 @@ private[spark] object AggregateNatively extends Rule[SparkPlan] with PredicateHe
           NativeExpressions.translated(_, inputs.columns, "the aggregate")
         }
         .toByteString
+      // Lists are read where they are, and Spark's own vectors are copied.
+      inputs.columns.find(_.dataType.isInstanceOf[ArrayType]).foreach(list => throw new Unplanned(list.sql))
       // The kernels have the last word, and have it here, not in every task.
       NativeAggregator.open(message.toByteArray).close()
       val shown = groups.map(_.key.sql) ++ parts.map(_.sql)

@@ -7,7 +7,6 @@ import org.apache.spark.sql.internal.SQLConf
 import org.apache.spark.sql.types._
 
 import dev.downbeat.spark.functions.Tally
-import dev.downbeat.spark.jni.NativeCleanser
 import dev.downbeat.spark.plan.NativeExpressions.Unplanned
 import dev.downbeat.spark.proto.aggregate.{Aggregate, Key, Kind, Measure}
 import dev.downbeat.spark.proto.contract.{Expr, Field}
@@ -42,7 +41,7 @@ private[spark] object NativeAggregates {
       encoded.addMeasures(built)
     }
     inputs.columns.foreach { column =>
-      encoded.addInput(Field.newBuilder().setName(column.name).setType(NativeCleanser.typeOf(column.dataType)))
+      encoded.addInput(Field.newBuilder().setName(column.name).setType(NativeExpressions.typeOf(column.dataType)))
     }
     encoded.build()
   }
@@ -75,7 +74,7 @@ private[spark] object NativeAggregates {
       case Average(child, `mode`) if numbers.contains(child.dataType) => Some(Measured(Kind.AVERAGE, Some(child)))
       case Min(child) if ordered.contains(child.dataType)             => Some(Measured(Kind.MIN, Some(child)))
       case Max(child) if ordered.contains(child.dataType)             => Some(Measured(Kind.MAX, Some(child)))
-      case Tally(child, _, _) if NativeCleanser.typeOf(child.dataType) != null =>
+      case Tally(child, _, _) =>
         Some(Measured(Kind.TALLY, Some(child)))
       case sketch: HllSketchAgg => Some(Measured(Kind.HLL_SKETCH, Some(sketch.left), sketch.lgConfigK))
       case HyperLogLogPlusPlus(child, relativeSD, _, _) =>

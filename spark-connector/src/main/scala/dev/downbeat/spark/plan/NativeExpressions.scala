@@ -9,7 +9,7 @@ import org.apache.spark.sql.types._
 
 import dev.downbeat.spark.functions.ExpressionTranslator
 import dev.downbeat.spark.jni.NativeCleanser
-import dev.downbeat.spark.proto.contract.Expr
+import dev.downbeat.spark.proto.contract.{DataType => NativeType, Expr, Type}
 
 /** Which of Spark's expressions mean the same in the kernels, under the session's settings. */
 private[spark] object NativeExpressions {
@@ -22,6 +22,12 @@ private[spark] object NativeExpressions {
 
   /** Why the kernels do not run something. */
   final class Unplanned(val reason: String) extends RuntimeException(reason, null, false, false)
+
+  /** The type in the kernels of what an expression reads, or null if there is none. */
+  def typeOf(of: DataType): NativeType = of match {
+    case ArrayType(_: StringType, _) => NativeType.newBuilder().setType(Type.TEXTS).build()
+    case other                       => NativeCleanser.typeOf(other)
+  }
 
   /** An expression over `columns` as the kernels run it. */
   def translated(expression: Expression, columns: Seq[Attribute], where: String): Expr = {
@@ -90,7 +96,7 @@ private[spark] final class Inputs(defined: AttributeMap[Expression], available: 
 
   /** An expression over `defined` columns as one over what is read. */
   def read(expression: Expression): Expression = NativeExpressions.substituted(expression, defined).transformDown {
-    case path if isPath(path) && NativeCleanser.typeOf(path.dataType) != null =>
+    case path if isPath(path) && NativeExpressions.typeOf(path.dataType) != null =>
       found.find(_._1.semanticEquals(path)).map(_._2).getOrElse {
         val column = AttributeReference(path.sql, path.dataType, path.nullable)()
         found :+= ((path, column))

@@ -52,10 +52,7 @@ private[spark] final case class NativeWriteExec(append: TableAppend, inputs: Seq
     val (peak, lookups) = (longMetric("peakMemory"), longMetric("lookupMemory"))
     if (child.supportsColumnar) {
       val paths = inputs.map(InputPath(_, child.output)).toArray
-      val batches = child.executeColumnar()
-      val most = append.mostTasks(sparkContext.defaultParallelism)
-      val few = if (batches.getNumPartitions > most) batches.coalesce(most) else batches
-      few.mapPartitions { batches =>
+      inFewTasks(child.executeColumnar()).mapPartitions { batches =>
         val writing = new Writing(plan, time, peak, lookups)
         batches.foreach { batch =>
           rows += batch.numRows()
@@ -65,7 +62,7 @@ private[spark] final case class NativeWriteExec(append: TableAppend, inputs: Seq
       }
     } else {
       val schema = DataTypeUtils.fromAttributes(child.output)
-      child.execute().mapPartitions { all =>
+      inFewTasks(child.execute()).mapPartitions { all =>
         val writing = new Writing(plan, time, peak, lookups)
         val counted = all.map { row =>
           rows += 1
@@ -75,6 +72,11 @@ private[spark] final case class NativeWriteExec(append: TableAppend, inputs: Seq
         writing.finish()
       }
     }
+  }
+
+  private def inFewTasks[T](rows: RDD[T]): RDD[T] = {
+    val most = append.mostTasks(sparkContext.defaultParallelism)
+    if (rows.getNumPartitions > most) rows.coalesce(most) else rows
   }
 
   override protected def withNewChildInternal(child: SparkPlan): SparkPlan = copy(child = child)

@@ -6,7 +6,7 @@ import org.apache.spark.sql.SparkSession
 import org.apache.spark.sql.classic
 import org.apache.spark.sql.types.StructType
 
-import dev.downbeat.spark.{Errors, TextOrFile}
+import dev.downbeat.spark.{Errors, TextOrFile, Words}
 import dev.downbeat.spark.jni.NativeTable
 import dev.downbeat.spark.proto.lake.{Append, Commit, Destination, TableWrite, TaskPlan, WritePlan, Written}
 
@@ -96,11 +96,20 @@ private[sink] object Destinations {
       val columns = Errors
         .whilePlanning(Option(native.columns))
         .getOrElse(throw Errors.planInvalid(spec.where, s"there is no table ${uri(table)}"))
-      LookupTable(table, spec, uri(table), native.version, columns)
+      val key = columns.fieldNames.find(_.equalsIgnoreCase(spec.key)).getOrElse {
+        throw Errors.planInvalid(
+          spec.where,
+          s"${uri(table)} has no column '${spec.key}'; ${Words.advice(spec.key, columns.fieldNames.toSeq)}"
+        )
+      }
+      LookupTable(table, key, uri(table), native.version, columns)
     }
     val compiled =
       new PlanCompiler(session, schema, lookups).compile(plan.tables.map(of => of.parts.getOrElse(of.query)))
-    val tables = plan.tables.zip(compiled.destinations).map { case (of, (_, columns)) =>
+    val tables = plan.tables.zip(compiled.destinations).map { case (of, (destination, columns)) =>
+      of.parts.filterNot(_ => destination.hasGroups).foreach { parts =>
+        throw Errors.planInvalid(parts.where, "it hands all rows to the driver; group them")
+      }
       val last = of.parts.map(_ => new LastQuery(session, of.query, columns))
       val made = last.fold(columns)(_.schema)
       new AppendedTable(uri(of.name), made, of.partitionColumns, options.properties ++ of.properties, last)

@@ -58,6 +58,7 @@ private final class SinkTable(override val schema: StructType, by: Array[Transfo
 
   override def newWriteBuilder(info: LogicalWriteInfo): WriteBuilder = new WriteBuilder {
     override def build(): Write = {
+      Gate.pass()
       // Without the rule that puts native writers under it, Spark would hand rows to a node that wants files.
       val installed = SQLConf.get.getConfString("spark.sql.extensions", "").split(',').map(_.trim)
       if (!installed.contains(classOf[DownbeatExtensions].getName)) {

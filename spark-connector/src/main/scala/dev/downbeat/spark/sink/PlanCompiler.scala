@@ -12,30 +12,34 @@ import org.apache.spark.sql.catalyst.parser.ParseException
 import org.apache.spark.sql.catalyst.planning.PhysicalAggregation
 import org.apache.spark.sql.catalyst.plans.LeftOuter
 import org.apache.spark.sql.catalyst.plans.logical._
+import org.apache.spark.sql.catalyst.trees.TreePattern
 import org.apache.spark.sql.catalyst.types.DataTypeUtils
 import org.apache.spark.sql.classic.SparkSession
+import org.apache.spark.sql.internal.SQLConf
 import org.apache.spark.sql.types.{LongType, StructType}
 
-import dev.downbeat.spark.{Errors, Sql, Words}
+import dev.downbeat.spark.{DownbeatException, Errors, Sql, Words}
 import dev.downbeat.spark.functions.ExpressionTranslator
-import dev.downbeat.spark.jni.NativeCleanser
+import dev.downbeat.spark.jni.{NativeTable, NativeWriter}
 import dev.downbeat.spark.plan.{Inputs, NativeAggregates, NativeExpressions}
 import dev.downbeat.spark.plan.NativeAggregates.Group
 import dev.downbeat.spark.proto.aggregate.Kind
 import dev.downbeat.spark.proto.contract.Expr
-import dev.downbeat.spark.proto.lake.{Destination, Groups, Lookup}
+import dev.downbeat.spark.proto.lake.{Destination, Groups, Lookup, TaskPlan}
 import dev.downbeat.spark.proto.query.{Output, Query, Read}
 
 /** A table that queries join.
   *
+  * @param key
+  *   its column by which it is joined
   * @param version
   *   the one that is read
   */
 private[sink] final case class LookupTable(
     name: String,
-    spec: LookupSpec,
+    key: String,
     uri: String,
-    version: Long,
+    version: NativeTable.Version,
     schema: StructType
 )
 
@@ -106,8 +110,18 @@ private[sink] final class PlanCompiler(session: SparkSession, schema: StructType
       }
     }
     val analysed = PlanCompiler.analysed(session, sql, parsed)
-    val optimized = session.sessionState.optimizer.execute(analysed)
-    (whilePlanning(sql)(stages(optimized, sql)), analysed.output)
+    if (analysed.containsPattern(TreePattern.CURRENT_LIKE)) {
+      val what = "it asks for the time, which tasks do not know; ask in the query of a table that has 'parts'"
+      throw Errors.planInvalid(sql.where, what)
+    }
+    (whilePlanning(sql)(stages(optimized(analysed), sql)), analysed.output)
+  }
+
+  /** Without filters that Spark infers from others: they would stand where tasks have none. */
+  private def optimized(plan: LogicalPlan): LogicalPlan = {
+    val conf = session.sessionState.conf.clone()
+    conf.setConf(SQLConf.CONSTRAINT_PROPAGATION_ENABLED, false)
+    SQLConf.withExistingConf(conf)(session.sessionState.optimizer.execute(plan))
   }
 
   private def whilePlanning[T](sql: Sql)(plan: => T): T =
@@ -121,15 +135,22 @@ private[sink] final class PlanCompiler(session: SparkSession, schema: StructType
       below.copy(defined = AttributeMap(list.map(column => column.toAttribute -> below.means(column))))
     case Filter(condition, child) =>
       val below = stages(child, sql)
-      below.copy(conditions = below.conditions ++ PlanCompiler.conjuncts(below.means(condition)))
+      val means = below.means(condition)
+      if (below.groups.exists(_.parts.exists(part => means.references.contains(part.resultAttribute)))) {
+        val what = s"it asks for '${condition.sql}', of which each task knows a part; ask readers, who add them up"
+        throw Errors.planInvalid(sql.where, what)
+      }
+      below.copy(conditions = below.conditions ++ PlanCompiler.conjuncts(means))
     case Join(left, right, LeftOuter, Some(condition), _) => join(stages(left, sql), right, condition, sql)
     case PhysicalAggregation(keys, parts, results, child) =>
       val below = stages(child, sql)
       if (below.groups.isDefined) throw Errors.planInvalid(sql.where, "it groups what is grouped already")
       if (keys.isEmpty) throw Errors.planInvalid(sql.where, "it groups by nothing; name what its parts are added up by")
+      if (parts.isEmpty)
+        throw Errors.planInvalid(sql.where, "it groups and adds nothing up, so a group would be there twice")
       val measured = parts.map {
-        case part: AggregateExpression => part
-        case other                     => throw Errors.planInvalid(sql.where, s"tasks do not work out '${other.sql}'")
+        case part: AggregateExpression if !part.isDistinct => part
+        case other => throw Errors.planInvalid(sql.where, s"parts of '${other.sql}' cannot be added up")
       }
       val columns =
         results.map(column => column.toAttribute -> NativeExpressions.substituted(column, AttributeMap.empty))
@@ -146,28 +167,30 @@ private[sink] final class PlanCompiler(session: SparkSession, schema: StructType
       sql.where,
       s"tasks join a table of 'lookups' by LEFT JOIN … ON <a BIGINT of the batch> = <its key>, not ${condition.sql}"
     )
-    def table(plan: LogicalPlan): (Given, LookupTable, AttributeMap[Expression]) = plan match {
-      case leaf: Given => (leaf, lookups.find(_.name == leaf.name).getOrElse(refuse()), AttributeMap.empty[Expression])
+    // Its columns are picked: what is worked out of them would have a value where no row is found.
+    def table(plan: LogicalPlan): (Given, AttributeMap[Expression]) = plan match {
+      case leaf: Given => (leaf, AttributeMap.empty[Expression])
       case Project(list, child) =>
-        val (leaf, found, defined) = table(child)
+        val (leaf, defined) = table(child)
         val columns = list.map(column => column.toAttribute -> NativeExpressions.substituted(column, defined))
-        (leaf, found, AttributeMap(columns))
-      // A row without a key is found by none.
-      case Filter(IsNotNull(_: Attribute), child) => table(child)
-      case _                                      => refuse()
+        if (!columns.forall(_._2.isInstanceOf[Attribute])) refuse()
+        (leaf, AttributeMap(columns))
+      case _ => refuse()
     }
-    val (leaf, found, defined) = table(right)
+    val (leaf, defined) = table(right)
+    val found = lookups.find(_.name == leaf.name).getOrElse(refuse())
     if (left.groups.isDefined) throw Errors.planInvalid(sql.where, "tables are joined to rows, not to groups")
-    val key = leaf.output.find(_.name == found.spec.key).getOrElse(refuse())
-    val sides = NativeExpressions.substituted(condition, AttributeMap(left.defined.toSeq ++ defined.toSeq)) match {
+    val key = leaf.output.find(_.name == found.key).getOrElse(refuse())
+    val other = NativeExpressions.substituted(condition, AttributeMap(left.defined.toSeq ++ defined.toSeq)) match {
       case EqualTo(one, other) if other.semanticEquals(key) => one
       case EqualTo(one, other) if one.semanticEquals(key)   => other
       case _                                                => refuse()
     }
-    val by = new Inputs(left.defined, batch.outputSet.contains(_))
-      .picked(sides)
-      .filter(_.dataType == LongType)
-      .getOrElse(refuse())
+    val by =
+      new Inputs(left.defined, batch.outputSet.contains(_))
+        .picked(other)
+        .filter(_.dataType == LongType)
+        .getOrElse(refuse())
     leaf.output.foreach(column => joined(column.exprId) = (found, by))
     left.copy(defined = AttributeMap(left.defined.toSeq ++ defined.toSeq))
   }
@@ -200,7 +223,12 @@ private[sink] final class PlanCompiler(session: SparkSession, schema: StructType
             grouping.columns.indexWhere(_.semanticEquals(column))
           })
       }
-      built.build()
+      val destination = built.build()
+      // The kernels have the last word, and have it here, not in every task.
+      val alone = TaskPlan.newBuilder().addDestinations(destination).build()
+      try new NativeWriter(alone.toByteArray).close()
+      catch { case refused: DownbeatException => throw Errors.planInvalid(sql.where, refused.getMessage) }
+      destination
     }
 
   private def isRow(column: Attribute): Boolean = batch.outputSet.contains(column) || joined.contains(column.exprId)
@@ -221,7 +249,7 @@ private[sink] final class PlanCompiler(session: SparkSession, schema: StructType
       built.addOutputs(made)
     }
     inputs.columns.zip(inputs.paths).foreach { case (column, path) =>
-      built.addReads(Read.newBuilder().setColumn(place(path)).setType(NativeCleanser.typeOf(column.dataType)))
+      built.addReads(Read.newBuilder().setColumn(place(path)).setType(NativeExpressions.typeOf(column.dataType)))
     }
     built.build()
   }
@@ -264,8 +292,9 @@ private[sink] final class PlanCompiler(session: SparkSession, schema: StructType
       Lookup
         .newBuilder()
         .setUri(table.uri)
-        .setVersion(table.version)
-        .setKey(table.spec.key)
+        .setVersion(table.version.number)
+        .setVersionTime(table.version.time)
+        .setKey(table.key)
         .addAllColumns(columns.asJava)
         .setInput(apply(key))
         .build()

@@ -44,7 +44,7 @@ private[spark] final class TableAppend private[sink] (
       math.min(cores.toLong, rows / TableAppend.RowsOfATask + 1).toInt
   }
 
-  private def isWide: Boolean = to.tables.sizeIs > 1
+  private def isWide: Boolean = options.plan.isDefined
 
   /** Notes which rows of the log the batch holds: by partition its first, and the one after its last. */
   def readsLog(from: Map[Int, Long], until: Map[Int, Long]): Unit = offsets = Some((from, until))
