@@ -193,8 +193,11 @@ fn stream(all: &[StructArray]) -> Result<Vec<u8>> {
     Ok(stream.into_inner()?)
 }
 
-/// The tables that are looked up in, as the tasks of this process need them now.
-static LOOKUPS: LazyLock<Mutex<Vec<(proto::Lookup, Arc<Lookup>)>>> = LazyLock::new(Mutex::default);
+/// Tables that are looked up in, and what they were asked for by.
+type Lookups = Vec<(proto::Lookup, Arc<Lookup>)>;
+
+/// Those that the tasks of this process need now.
+static LOOKUPS: LazyLock<Mutex<Lookups>> = LazyLock::new(Mutex::default);
 
 /// A table to look up in, read once for all tasks; those that come while it is read wait for it.
 fn shared(wanted: &proto::Lookup) -> Result<Arc<Lookup>> {
