@@ -520,6 +520,7 @@ SAFE = COMPARISONS + listed(r"""
 
     date_add(d, 30) > e; date_sub(d, 365) < e; date_add(d, i % 1000) = e; d + INTERVAL 2 DAYS > e; d - 1 = e
     datediff(d, e) > 0; datediff(e, d) % 7 = 0; d - e = INTERVAL 1 DAY; d - e > INTERVAL 0 DAYS; d > DATE '1582-10-15'
+    date_trunc('second', near_m) > near_n; date_trunc('MILLISECOND', near_m) < near_n
     unix_micros(m) % 1000 = 0; unix_micros(m) < unix_micros(n); m + INTERVAL 90 MINUTES > n; m - INTERVAL '1' SECOND < n
     near_m + INTERVAL 1 DAY > near_n; near_m - INTERVAL '2 3:04:05.000006' DAY TO SECOND < near_n
     near_m + INTERVAL 1 DAY - INTERVAL 1 DAY = near_m; near_m - near_n > INTERVAL '2:30' HOUR TO MINUTE
