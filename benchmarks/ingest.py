@@ -28,7 +28,7 @@ from pathlib import Path
 
 from downbeat_spark import tables
 from downbeat_spark._stop import StopRequest
-from downbeat_spark.ingest import CONTRACT, TRIGGER, append, build, ingest
+from downbeat_spark.ingest import CONTRACT, TRIGGER, build, ingest
 from downbeat_spark.lake import Lake
 from downbeat_spark.reconcile import reconcile
 from plain_sql import plain_cleanse
@@ -74,7 +74,7 @@ def records(spark: SparkSession, kafka: Broker, topic: str, **options: str) -> D
     return reader.options(subscribe=topic, **FETCH, **options).load()
 
 
-def write_clean_and_refused(folder: Path, *beside: str) -> Callable[[DataFrame, int], None]:
+def write_clean_and_refused(folder: Path) -> Callable[[DataFrame, int], None]:
     """For `foreachBatch`: two Delta tables, each with its commit of the batch."""
 
     def write(batch: DataFrame, sequence: int) -> None:
@@ -106,8 +106,9 @@ def write_by_spark(spark: SparkSession, uri: str, folder: Path) -> Callable[[Dat
         flight_tracks(batch.sparkSession, uri).createOrReplaceTempView("tracks")
         once = {"txnAppId": folder.name, "txnVersion": sequence}
         for table in tables.BATCH_TABLES:
-            rows = batch.sparkSession.sql(table.query)
-            append(rows, path=str(folder / table.name), table=table, options=once)
+            rows = batch.sparkSession.sql(table.query).write.format("delta").mode("append").options(**once)
+            rows = rows.option("delta.dataSkippingStatsColumns", ",".join(table.ranges))
+            rows.partitionBy(table.partition_by or []).save(str(folder / table.name))
         batch.unpersist()
 
     return write
