@@ -35,8 +35,8 @@ from plain_sql import plain_cleanse
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from server import LISTENERS, ROOT, WORLD, start
-from source.kafka import JSON, Broker, broker
-from source.latency import DRAWN, Place, arrivals, sending
+from source.kafka import Broker, broker
+from source.latency import Place, arrivals, draw, sending
 from source.measure import Cost, cost, jvm, peak_megabytes, quantile, session
 from source.throughput import FETCH, flight, parsed
 
@@ -104,7 +104,7 @@ def write_by_spark(spark: SparkSession, uri: str, folder: Path) -> Callable[[Dat
         batch.createOrReplaceTempView("batch")
         # A stream has a session of its own, which shares what is kept.
         flight_tracks(batch.sparkSession, uri).createOrReplaceTempView("tracks")
-        once = {"txnAppId": folder.name, "txnVersion": sequence}
+        once = {"txnAppId": folder.name, "txnVersion": str(sequence)}
         for table in tables.BATCH_TABLES:
             rows = batch.sparkSession.sql(table.query).write.format("delta").mode("append").options(**once)
             rows = rows.option("delta.dataSkippingStatsColumns", ",".join(table.ranges))
@@ -218,8 +218,7 @@ def of_kafka(place: Place, folder: Path, size: Size) -> None:
     """The same events sent to Kafka, and cleansed in SQL into two Delta tables as soon as may be."""
     lines, topic, to = folder / "events.jsonl", f"in-{place.rate}", folder / f"kafka-{place.rate}"
     if not lines.exists():
-        events = flight(place.spark, place.server.uri)
-        lines.write_text("".join(f"{row[0]}\n" for row in events.limit(DRAWN).selectExpr(JSON).collect()))
+        draw(flight(place.spark, place.server.uri), lines)
     place.broker.create(topic, partitions=2)
     stream = records(place.spark, place.broker, topic, startingOffsets="latest")
     write = write_clean_and_refused(to)

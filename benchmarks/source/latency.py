@@ -121,6 +121,11 @@ def arrivals(place: Place) -> DataFrame:
     return log.join(F.broadcast(hours), ["hour", "partition"]).select("partition", "offset", arrival.alias("arrival"))
 
 
+def draw(events: DataFrame, lines: Path) -> None:
+    """Write the events that a producer draws from, a line each."""
+    lines.write_text("".join(f"{row[0]}\n" for row in events.limit(DRAWN).selectExpr(JSON).collect()))
+
+
 @contextmanager
 def sending(place: Place, lines: Path, seconds: int) -> Iterator[None]:
     """Send events to Kafka; it ends with the block."""
@@ -207,7 +212,7 @@ def report(spark: SparkSession, broker: Broker, events: DataFrame, folder: Path,
     """Run every way at every rate, print."""
     warm, seconds = load.warm, load.seconds
     lines = folder / "events.jsonl"
-    lines.write_text("".join(f"{row[0]}\n" for row in events.limit(DRAWN).selectExpr(JSON).collect()))
+    draw(events, lines)
     print(f"Latency: arrival -> cleansed row in a Kafka topic, milliseconds; {seconds} s each, after {warm} s")
     print(f"\n{'events/s':>8}  {'':24}{'p50':>9}{'p99':>9}{'p99.9':>9}{'most':>9}{'events':>12}{'Spark: cores':>14}")
     yesterday = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1)
