@@ -138,13 +138,7 @@ impl Query {
 
 fn read(input: &StructArray, place: usize, of: Type) -> Result<ArrayRef> {
     let column = input.columns().get(place).ok_or_else(|| too_few(place, input))?;
-    if !types::accepts(of, column.data_type()) {
-        return Err(Error::ColumnType {
-            column: format!("{place}"),
-            expected: of.to_string(),
-            found: column.data_type().clone(),
-        });
-    }
+    types::accept_column(place, of, column)?;
     types::plain(column)
 }
 

@@ -80,7 +80,7 @@ pub(crate) fn arrow_type(of: Type) -> DataType {
 
 /// Whether an input of type `found` can be read as `of`. A timestamp's zone is only how it is shown, so any will do; texts may be words of
 /// a dictionary.
-pub(crate) fn accepts(of: Type, found: &DataType) -> bool {
+fn accepts(of: Type, found: &DataType) -> bool {
     match (of, found) {
         (Type::Timestamp, DataType::Timestamp(TimeUnit::Microsecond, Some(_))) => true,
         (Type::String, DataType::Dictionary(keys, words)) => **keys == DataType::Int32 && **words == DataType::Utf8,
@@ -97,16 +97,22 @@ pub(crate) fn accept(expected: &[(String, Type)], input: &StructArray) -> Result
     if input.num_columns() != expected.len() {
         return Err(Error::FieldCount { expected: expected.len(), found: input.num_columns() });
     }
-    for ((name, of), column) in expected.iter().zip(input.columns()) {
-        if !accepts(*of, column.data_type()) {
-            return Err(Error::ColumnType {
-                column: name.clone(),
-                expected: of.to_string(),
-                found: column.data_type().clone(),
-            });
-        }
+    expected.iter().zip(input.columns()).try_for_each(|((name, of), column)| accept_column(name, *of, column))
+}
+
+/// Checks that a column can be read as `of`; `name` is what an error calls it.
+///
+/// # Errors
+/// [`Error::ColumnType`].
+pub(crate) fn accept_column(name: impl fmt::Display, of: Type, column: &ArrayRef) -> Result<(), Error> {
+    match accepts(of, column.data_type()) {
+        true => Ok(()),
+        false => Err(Error::ColumnType {
+            column: name.to_string(),
+            expected: of.to_string(),
+            found: column.data_type().clone(),
+        }),
     }
-    Ok(())
 }
 
 /// An accepted input in the one form of its type: texts one by one, and timestamps in UTC.

@@ -2,8 +2,8 @@
 //! table in one commit.
 //!
 //! A [`Table`] plans an append and commits it; between the two, any number of [`TableWriter`]s, wherever they run, write by the
-//! [`proto::WritePlan`]. A [`TaskWriter`] feeds several of them, in one pass over the rows, by a [`proto::TaskPlan`]. What is written and never committed is read by nobody, and `VACUUM` removes it. The log itself is
-//! read and written by `delta_kernel`.
+//! [`proto::WritePlan`]. A [`TaskWriter`] feeds several of them, in one pass over the rows, by a [`proto::TaskPlan`]. What is
+//! written and never committed is read by nobody, and `VACUUM` removes it. The log itself is read and written by `delta_kernel`.
 
 mod create;
 mod error;

@@ -344,16 +344,20 @@ fn two_tables(all: &TableWrite, groups: &TableWrite, names: (&str, u64)) -> Task
     }
 }
 
+/// The tables of such a task, empty, and how each is to be written.
+fn all_sums_names(base: &str) -> [(String, TableWrite); 3] {
+    let sums = Append { columns: columns(&[field("day", "date"), field("n", "long")]), ..Append::default() };
+    [("all", numbers()), ("sums", sums), ("names", numbers())].map(|(name, append)| {
+        let uri = format!("{base}/{name}");
+        let plan = Table::open(&uri).unwrap().plan(&append).unwrap();
+        (uri.clone(), TableWrite { uri, plan: Some(plan) })
+    })
+}
+
 #[test]
 fn a_task_feeds_several_tables_and_the_driver_in_one_pass() {
     let (_folder, base) = folder();
-    let [all, sums, names] = ["all", "sums", "names"].map(|name| format!("{base}/{name}"));
-    let plan = |uri: &str, append: &Append| TableWrite {
-        uri: uri.to_owned(),
-        plan: Some(Table::open(uri).unwrap().plan(append).unwrap()),
-    };
-    let sum_columns = Append { columns: columns(&[field("day", "date"), field("n", "long")]), ..Append::default() };
-    let (to_all, to_sums, to_names) = (plan(&all, &numbers()), plan(&sums, &sum_columns), plan(&names, &numbers()));
+    let [(all, to_all), (sums, to_sums), (names, to_names)] = all_sums_names(&base);
 
     let named = write(&names, to_names.plan.as_ref().unwrap(), &[rows(0, 500)]);
     let mut table = Table::open(&names).unwrap();
@@ -388,14 +392,7 @@ fn a_task_feeds_several_tables_and_the_driver_in_one_pass() {
 #[test]
 fn a_task_that_fails_leaves_no_file_in_any_table() {
     let (_folder, base) = folder();
-    let [all, sums, names] = ["all", "sums", "names"].map(|name| format!("{base}/{name}"));
-    let plan = |uri: &str, append: &Append| TableWrite {
-        uri: uri.to_owned(),
-        plan: Some(Table::open(uri).unwrap().plan(append).unwrap()),
-    };
-    let sum_columns = Append { columns: columns(&[field("day", "date"), field("n", "long")]), ..Append::default() };
-    let (to_all, to_sums) = (plan(&all, &numbers()), plan(&sums, &sum_columns));
-    plan(&names, &numbers());
+    let [(_, to_all), (_, to_sums), (names, _)] = all_sums_names(&base);
     let mut writer = TaskWriter::new(two_tables(&to_all, &to_sums, (&names, 0))).unwrap();
     writer.write(&rows(0, 20_000)).unwrap();
     let day: ArrayRef = Arc::new(Date32Array::from(vec![1, 1]));

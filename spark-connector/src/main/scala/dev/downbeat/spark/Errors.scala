@@ -56,6 +56,15 @@ private[spark] object Errors {
         throw new DownbeatAnalysisException(refused.getCondition, refused.getMessageParameters.asScala.toMap)
     }
 
+  /** What a person needs of what Spark says. */
+  def firstLine(cause: Throwable): String = {
+    val message = cause match {
+      case refused: AnalysisException => refused.getSimpleMessage
+      case other                      => String.valueOf(other.getMessage)
+    }
+    message.linesIterator.next().stripSuffix(".")
+  }
+
   private def planning(condition: String, parameters: (String, String)*): Throwable =
     new DownbeatAnalysisException(condition, parameters.toMap)
 

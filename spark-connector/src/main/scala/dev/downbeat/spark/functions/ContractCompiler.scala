@@ -176,7 +176,7 @@ private[functions] final class ContractCompiler(session: SparkSession, function:
       try session.sessionState.sqlParser.parseExpression(sql.text)
       catch {
         case cause: ParseException =>
-          throw Errors.contractInvalid(sql.where, s"'${sql.text}' is no expression: ${firstLine(cause)}")
+          throw Errors.contractInvalid(sql.where, s"'${sql.text}' is no expression: ${Errors.firstLine(cause)}")
       }
 
     def condition(sql: Sql): proto.Expr = condition(parse(sql), sql.where)
@@ -186,10 +186,10 @@ private[functions] final class ContractCompiler(session: SparkSession, function:
         try {
           val project = Project(Seq(Alias(expression, "condition")()), relation)
           session.sessionState.analyzer.executeAndCheck(project, new QueryPlanningTracker)
-        } catch { case cause: AnalysisException => throw Errors.contractInvalid(where, firstLine(cause)) }
+        } catch { case cause: AnalysisException => throw Errors.contractInvalid(where, Errors.firstLine(cause)) }
       val resolved =
         try ConstantFolding(inlined(ReplaceExpressions(plan)))
-        catch { case NonFatal(cause) => throw Errors.contractInvalid(where, firstLine(cause)) }
+        catch { case NonFatal(cause) => throw Errors.contractInvalid(where, Errors.firstLine(cause)) }
       resolved match {
         case Project(Seq(Alias(condition, _)), _: LocalRelation) if condition.dataType == BooleanType =>
           translator.translate(condition, where)
@@ -207,11 +207,6 @@ private[functions] final class ContractCompiler(session: SparkSession, function:
       case With(child, definitions) =>
         val values = definitions.map(definition => definition.id -> definition.child).toMap
         child.transform { case reference: CommonExpressionRef if values.contains(reference.id) => values(reference.id) }
-    }
-
-    private def firstLine(cause: Throwable): String = cause match {
-      case refused: AnalysisException => refused.getSimpleMessage.linesIterator.next().stripSuffix(".")
-      case other                      => String.valueOf(other.getMessage).linesIterator.next().stripSuffix(".")
     }
   }
 }

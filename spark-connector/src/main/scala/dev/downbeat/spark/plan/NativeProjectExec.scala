@@ -54,7 +54,7 @@ private[spark] final case class NativeProjectExec(calls: Seq[NativeCall], result
 private final case class BoundCall(call: NativeCall, paths: Array[Array[Int]])
 
 /** The way to a value in a batch: the position of a column, then of a field in it, and so on. */
-private[plan] object InputPath {
+private[spark] object InputPath {
   def apply(value: Expression, input: Seq[Attribute]): Array[Int] = value match {
     case column: Attribute =>
       input.indexWhere(_.exprId == column.exprId) match {

@@ -21,7 +21,7 @@ import org.apache.spark.sql.types.{LongType, StructType}
 import dev.downbeat.spark.{DownbeatException, Errors, Sql, Words}
 import dev.downbeat.spark.functions.ExpressionTranslator
 import dev.downbeat.spark.jni.{NativeTable, NativeWriter}
-import dev.downbeat.spark.plan.{Inputs, NativeAggregates, NativeExpressions}
+import dev.downbeat.spark.plan.{InputPath, Inputs, NativeAggregates, NativeExpressions}
 import dev.downbeat.spark.plan.NativeAggregates.Group
 import dev.downbeat.spark.proto.aggregate.Kind
 import dev.downbeat.spark.proto.contract.Expr
@@ -85,7 +85,8 @@ private final case class Grouping(below: Stages, keys: Seq[NamedExpression], par
   * they mean anywhere; what comes of it, conditions, columns and groups, goes to the kernels. What they do not run is
   * refused.
   */
-private[sink] final class PlanCompiler(session: SparkSession, schema: StructType, lookups: Seq[LookupTable]) {
+private[sink] final class PlanCompiler(session: SparkSession, schema: StructType, lookups: Seq[LookupTable])
+    extends PredicateHelper {
   private val batch = Given(LakePlan.Batch, DataTypeUtils.toAttributes(schema))
 
   /** Columns of tables that are joined, and by which key of the batch. */
@@ -97,7 +98,9 @@ private[sink] final class PlanCompiler(session: SparkSession, schema: StructType
     val reading = new Places
     staged.foreach { case (query, (stages, output)) => destination(query, stages, output)(reading.add) }
     val destinations = staged.map { case (query, (stages, output)) =>
-      (destination(query, stages, output)(reading.apply), DataTypeUtils.fromAttributes(output))
+      val found = destination(query, stages, output)(reading.apply)
+      check(found, query)
+      (found, DataTypeUtils.fromAttributes(output))
     }
     CompiledPlan(reading.inputs, reading.lookups, destinations)
   }
@@ -140,7 +143,7 @@ private[sink] final class PlanCompiler(session: SparkSession, schema: StructType
         val what = s"it asks for '${condition.sql}', of which each task knows a part; ask readers, who add them up"
         throw Errors.planInvalid(sql.where, what)
       }
-      below.copy(conditions = below.conditions ++ PlanCompiler.conjuncts(means))
+      below.copy(conditions = below.conditions ++ splitConjunctivePredicates(means))
     case Join(left, right, LeftOuter, Some(condition), _) => join(stages(left, sql), right, condition, sql)
     case PhysicalAggregation(keys, parts, results, child) =>
       val below = stages(child, sql)
@@ -223,13 +226,15 @@ private[sink] final class PlanCompiler(session: SparkSession, schema: StructType
             grouping.columns.indexWhere(_.semanticEquals(column))
           })
       }
-      val destination = built.build()
-      // The kernels have the last word, and have it here, not in every task.
-      val alone = TaskPlan.newBuilder().addDestinations(destination).build()
-      try new NativeWriter(alone.toByteArray).close()
-      catch { case refused: DownbeatException => throw Errors.planInvalid(sql.where, refused.getMessage) }
-      destination
+      built.build()
     }
+
+  /** The kernels have the last word, and have it here, not in every task. */
+  private def check(destination: Destination, sql: Sql): Unit = {
+    val alone = TaskPlan.newBuilder().addDestinations(destination).build()
+    try new NativeWriter(alone.toByteArray).close()
+    catch { case refused: DownbeatException => throw Errors.planInvalid(sql.where, refused.getMessage) }
+  }
 
   private def isRow(column: Attribute): Boolean = batch.outputSet.contains(column) || joined.contains(column.exprId)
 
@@ -286,7 +291,7 @@ private[sink] final class PlanCompiler(session: SparkSession, schema: StructType
         paths.size + uses.take(at).map(_._3.size).sum + uses(at)._3.indexOf(name)
     }
 
-    def inputs: Seq[Seq[Int]] = paths.toSeq.map(PlanCompiler.steps(_, batch.output))
+    def inputs: Seq[Seq[Int]] = paths.toSeq.map(InputPath(_, batch.output).toSeq)
 
     def lookups: Seq[Lookup] = uses.toSeq.map { case (table, key, columns) =>
       Lookup
@@ -321,7 +326,7 @@ private[sink] object PlanCompiler {
   def parsed(session: SparkSession, sql: Sql, names: Seq[String])(meant: String => LogicalPlan): LogicalPlan = {
     val plan =
       try session.sessionState.sqlParser.parsePlan(sql.text)
-      catch { case cause: ParseException => throw Errors.planInvalid(sql.where, firstLine(cause)) }
+      catch { case cause: ParseException => throw Errors.planInvalid(sql.where, Errors.firstLine(cause)) }
     plan.transform { case relation: UnresolvedRelation =>
       val name = relation.multipartIdentifier.mkString(".")
       if (!names.exists(_.equalsIgnoreCase(name))) {
@@ -333,18 +338,6 @@ private[sink] object PlanCompiler {
 
   def analysed(session: SparkSession, sql: Sql, plan: LogicalPlan): LogicalPlan =
     try session.sessionState.analyzer.executeAndCheck(plan, new QueryPlanningTracker)
-    catch { case cause: AnalysisException => throw Errors.planInvalid(sql.where, firstLine(cause)) }
+    catch { case cause: AnalysisException => throw Errors.planInvalid(sql.where, Errors.firstLine(cause)) }
 
-  private def firstLine(cause: AnalysisException): String = cause.getSimpleMessage.linesIterator.next().stripSuffix(".")
-
-  private def conjuncts(condition: Expression): Seq[Expression] = condition match {
-    case And(left, right) => conjuncts(left) ++ conjuncts(right)
-    case other            => Seq(other)
-  }
-
-  /** The way to what is only picked. */
-  private def steps(path: Expression, columns: Seq[Attribute]): Seq[Int] = path match {
-    case GetStructField(parent, field, _) => steps(parent, columns) :+ field
-    case column                           => Seq(columns.indexWhere(_.semanticEquals(column)))
-  }
 }
