@@ -16,6 +16,7 @@ export PYSPARK_PYTHON := $(CURDIR)/$(VENV)/python
 export PYSPARK_DRIVER_PYTHON := $(CURDIR)/$(VENV)/python
 
 JAR := spark-connector/target/downbeat-spark_4.2_2.13-0.1.0.jar
+GATEWAY := .stores/versitygw
 LAKE_JARS := spark-connector/target/lake-jars/.made
 RELEASE_JAR := target/release-jar/$(notdir $(JAR))
 RELEASE_ARCHS := x86_64 aarch64
@@ -83,7 +84,7 @@ test-connector: build
 	$(MVN) verify
 
 .PHONY: test-python
-test-python: build
+test-python: build $(GATEWAY)
 	$(VENV)/pytest -q tests/flight
 	$(VENV)/pytest -q release/tests
 	$(VENV)/pytest -q pyspark/tests
@@ -103,8 +104,8 @@ sanitize: needs-sanitize $(JAR) ## run the kernels' and the native boundary's te
 		$(MVN) test-compile scalatest:test
 
 .PHONY: soak
-soak: build ## the long form of the kill tests: thirty rounds of the ingest and 200 kills of a cluster, output kept under benchmarks/
-	DOWNBEAT_SOAK_ROUNDS=30 DOWNBEAT_SOAK_KILLS=200 $(VENV)/python benchmarks/run.py soak-ingest soak-source
+soak: build $(GATEWAY) ## the long form of the kill tests: fifty rounds of the ingest and 200 kills of a cluster, output kept under benchmarks/
+	DOWNBEAT_SOAK_ROUNDS=50 DOWNBEAT_SOAK_KILLS=200 $(VENV)/python benchmarks/run.py soak-ingest soak-source
 
 .PHONY: bench
 bench: build ## measure what is claimed, into benchmarks/
@@ -125,7 +126,7 @@ lock: ## resolve the Python requirements again into their lock files (needs uv)
 
 .PHONY: clean
 clean: ## remove everything that was built or installed here
-	rm -rf target spark-connector/target .venv .venv-airflow .venv-release .airflow .demo .bench .mypy_cache .pytest_cache .ruff_cache
+	rm -rf target .stores spark-connector/target .venv .venv-airflow .venv-release .airflow .demo .bench .mypy_cache .pytest_cache .ruff_cache
 
 .PHONY: needs-build
 needs-build:
@@ -137,7 +138,7 @@ needs-chromium:
 
 .PHONY: needs-test
 needs-test:
-	@.ci/needs.sh chromium openssl readelf
+	@.ci/needs.sh chromium go openssl readelf unshare
 
 .PHONY: needs-sanitize
 needs-sanitize: needs-build
@@ -161,6 +162,10 @@ $(LAKE_JARS): spark-connector/lake-jars/pom.xml
 
 $(PROPERTIES): $(JAR) $(LAKE_JARS) .venv/.made pyspark/src/downbeat_spark/session.py
 	$(VENV)/python -m downbeat_spark.session > $@
+
+$(GATEWAY): stores/install.sh
+	stores/install.sh
+	@touch $@
 
 .venv/.made: requirements.lock pyspark/pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -21,6 +21,8 @@ for tool in "$@"; do
       command -v "$tool" >/dev/null && "$tool" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' ||
         say "$tool is not Python 3.11: install it, or name it with 'make PYTHON=/path/to/python3.11'" ;;
     cc | nm) command -v "$tool" >/dev/null || say "$tool is missing: install it with 'apt-get install gcc binutils'" ;;
+    go) command -v go >/dev/null || say "go is missing: the object store that tests run on is built with it; install Go 1.24 or newer" ;;
+    unshare) command -v unshare >/dev/null || say "unshare is missing: tests fill a small disk with it; install it with 'apt-get install util-linux'" ;;
     openssl) command -v openssl >/dev/null || say "openssl is missing: tests make certificates with it; install it with 'apt-get install openssl'" ;;
     chromium) command -v chromium >/dev/null || say "chromium is missing: the pages are tested in it; install it with 'apt-get install chromium'" ;;
   esac

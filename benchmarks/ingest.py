@@ -6,10 +6,11 @@
 - Kafka, `from_json`, the same rules in Spark SQL, Delta: clean rows and refused ones, no duplicates told, no tiles;
 - Flight and `downbeat_cleanse`, then each table's query run by Spark itself and written by Delta's writer.
 
-Then the lake is compared with the truth. `freshness`: from a row's arrival to the moment when it can be read from every table,
+Then the lake is compared with the truth, and a Rust program of its own does what tasks of the ingest do (`native/`), for what
+Spark adds and where the time goes. `freshness`: from a row's arrival to the moment when it can be read from every table,
 at a steady rate; a table has it when its commit is there.
 
-    .venv/bin/python benchmarks/ingest.py                        both, some twelve minutes
+    .venv/bin/python benchmarks/ingest.py                        both, some twenty minutes
     .venv/bin/python benchmarks/ingest.py catch-up --quick       one of them, on a few rows: only to see that it runs
 """
 
@@ -26,6 +27,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import bare
 from downbeat_spark import tables
 from downbeat_spark._stop import StopRequest
 from downbeat_spark.ingest import CONTRACT, TRIGGER, build, ingest
@@ -54,7 +56,7 @@ class Size:
     seconds: int
 
 
-FULL = Size(until="2026-10-11", rounds=1, rates=(20_000, 1_000), warm=30, seconds=60)
+FULL = Size(until="2026-10-21", rounds=1, rates=(20_000, 1_000), warm=30, seconds=60)
 QUICK = Size(until="2026-10-02", rounds=1, rates=(500,), warm=10, seconds=10)
 
 
@@ -168,9 +170,26 @@ def catch_up(spark: SparkSession, kafka: Broker, folder: Path, size: Size) -> No
             files = sum(file.stat().st_size for file in to.rglob("*.parquet"))
             print(f"{name:34}{rate:10,.0f}{spark_us:15.1f}{server_us:9.1f}{first / rate:11.1f}{files / rows:8.0f}")
         print(f"most memory of the JVM: {peak_megabytes(jvm(spark)):,} MB\n")
+        without_spark(spark, uri, folder, rows / first / 1000)
         result = reconcile(spark, uri=uri, lake=Lake(folder / "Downbeat-0"))
         if result.differences:
             raise RuntimeError("the lake is not the truth")
+
+
+def without_spark(spark: SparkSession, uri: str, folder: Path, seconds: float) -> None:
+    """Do the same by a bare Rust program, twice, and show the better one beside the `seconds` of the ingest."""
+    runs = []
+    for number in range(2):
+        bare.write_down(spark, uri, folder / f"bare-{number}")
+        runs.append(bare.run(uri, folder / f"bare-{number}"))
+    best = min(runs, key=lambda run: run["seconds"])
+    rate = best.pop("rows") / best["seconds"] / 1000
+    print(
+        f"bare Rust program: {rate:,.0f} thousand rows/s, of which the ingest does {best.pop('seconds') / seconds:.0%}"
+    )
+    for stage, nanos in best.items():
+        print(f"    {stage:34}{nanos:8,.0f} ns a row")
+    print()
 
 
 def freshness(spark: SparkSession, kafka: Broker, folder: Path, size: Size) -> None:

@@ -11,12 +11,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
+import object_store
 import pytest
-from downbeat_spark import session
+from downbeat_spark import session, tables
 from downbeat_spark._stop import StopRequest
 from downbeat_spark.ingest import ingest
 from downbeat_spark.lake import Lake
+from object_store import Store
 from pyspark.sql import SparkSession
+from pyspark.sql import types as T
 
 DOWNBEAT = session.PROJECT / "target" / "release" / "downbeat"
 
@@ -57,7 +61,14 @@ def serve(*flags: str) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def spark() -> Iterator[SparkSession]:
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    with object_store.running(tmp_path_factory.mktemp("store")) as store:
+        yield store
+
+
+@pytest.fixture(scope="session")
+def spark(store: Store) -> Iterator[SparkSession]:
+    # Its JVM is told the way to the store when it starts.
     spark = session.builder("downbeat tests").master("local[2]").config(map=TEST_SETTINGS).getOrCreate()
     yield spark
     spark.stop()
@@ -69,16 +80,56 @@ def server() -> Iterator[Server]:
         yield server
 
 
-def ingest_all(spark: SparkSession, server: Server, lake: Lake, *, max_offsets_per_trigger: int = 1_200) -> None:
+def ingest_all(
+    spark: SparkSession,
+    server: Server,
+    lake: Lake,
+    *,
+    checkpoint: Path | None = None,
+    max_offsets_per_trigger: int = 1_200,
+) -> None:
     """Ingest everything there is, in some batches."""
     ingest(
         spark,
         uri=server.uri,
         lake=lake,
         stop=StopRequest(),
+        checkpoint=checkpoint,
         trigger=None,
         max_offsets_per_trigger=max_offsets_per_trigger,
     )
+
+
+def assert_same_rows(one: Lake, other: Lake) -> None:
+    """Two lakes have the same rows in each table of batches; tiles are added up, for the batches of the two may differ."""
+    for table in tables.BATCH_TABLES:
+        with duckdb.connect() as connection:
+            for name, lake in (("one", one), ("other", other)):
+                connection.register(name, lake.open(table).to_pyarrow_table())
+            grouped = f" GROUP BY {', '.join(table.keys)}" if isinstance(table, tables.TileTable) else ""
+            query = f"SELECT {_added_up(table)} FROM {{}}{grouped}"
+            both = [
+                connection.execute(f"{query.format(left)} EXCEPT ALL {query.format(right)} LIMIT 10").fetchall()
+                for left, right in (("one", "other"), ("other", "one"))
+            ]
+        assert both == [[], []], table.name
+
+
+def _added_up(table: tables.BatchTable) -> str:
+    """What is compared of a table's rows, but for sketches."""
+    if not isinstance(table, tables.TileTable):
+        return "*"
+
+    def added(field: T.StructField) -> str:
+        if isinstance(field.dataType, T.MapType):
+            return f"sum(coalesce(list_sum(map_values({field.name})), 0))"
+        if isinstance(field.dataType, T.TimestampType):
+            return f"{'min' if field.name.startswith('first_') else 'max'}({field.name})"
+        return f"sum({field.name})"
+
+    parts = [field for field in table.schema if field.name not in table.keys]
+    columns = [*table.keys, *(added(field) for field in parts if not isinstance(field.dataType, T.BinaryType))]
+    return ", ".join(columns)
 
 
 @pytest.fixture(scope="session")

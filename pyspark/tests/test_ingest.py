@@ -7,14 +7,16 @@ import shutil
 from pathlib import Path
 
 import duckdb
+import polars
 import pytest
-from conftest import SMALL, Server, ingest_all, serve
+from conftest import SMALL, Server, assert_same_rows, ingest_all, serve
 from deltalake import DeltaTable
 from downbeat_spark import tables
 from downbeat_spark._stop import StopRequest
 from downbeat_spark.errors import BadInput, Refused
 from downbeat_spark.ingest import ingest
 from downbeat_spark.lake import Lake
+from object_store import Store
 from pyspark.sql import SparkSession
 
 WRITTEN = [*tables.BATCH_TABLES, tables.PROGRESS, *tables.DIMENSIONS]
@@ -39,11 +41,25 @@ def test_every_table_has_its_columns_and_partitions(spark: SparkSession, lake: L
     ]
 
 
+def test_a_lake_in_a_store_is_the_one_in_a_folder(
+    spark: SparkSession, server: Server, store: Store, lake: Lake, tmp_path: Path
+) -> None:
+    stored = Lake(store.uri("ingested"))
+    with pytest.raises(BadInput, match="is in a store: name a folder for the checkpoint by --checkpoint"):
+        ingest_all(spark, server, stored)
+    for _ in range(2):
+        ingest_all(spark, server, stored, checkpoint=tmp_path / "checkpoint")
+        assert stored.batches() == lake.batches()
+        assert_same_rows(stored, lake)
+    with pytest.raises(Refused, match=r"belongs to checkpoint .*/other is a new one"):
+        ingest_all(spark, server, stored, checkpoint=tmp_path / "other")
+
+
 @pytest.mark.parametrize("table", WRITTEN, ids=lambda table: table.name)
 def test_every_table_can_be_read_without_spark(spark: SparkSession, lake: Lake, table: tables.Table) -> None:
     delta = DeltaTable(lake.table(table))
     rows = spark.read.format("delta").load(lake.table(table)).count()
-    assert delta.to_pyarrow_table().num_rows == rows > 0
+    assert delta.to_pyarrow_table().num_rows == polars.read_delta(lake.table(table)).height == rows > 0
     dataset = delta.to_pyarrow_dataset()
     assert duckdb.connect().register("held", dataset).execute("SELECT count(*) FROM held").fetchall() == [(rows,)]
 

@@ -1,6 +1,6 @@
 """The ingest is ended in every way an operator or a fault can end it, and loses and doubles nothing.
 
-`DOWNBEAT_SOAK_ROUNDS=30 pytest -s pyspark/tests/test_kill.py` is the long form; each run prints its seed, and
+`DOWNBEAT_SOAK_ROUNDS=50 pytest -s pyspark/tests/test_kill.py` is the long form; each run prints its seed, and
 DOWNBEAT_SOAK_SEED repeats it.
 """
 
@@ -13,36 +13,57 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
-from conftest import SHORT_LIVED, WORLD, Server, ingest_all, serve
+from conftest import SHORT_LIVED, WORLD, Server, assert_same_rows, ingest_all, serve
 from downbeat_spark import session, tables
 from downbeat_spark.lake import Lake
 from downbeat_spark.reconcile import reconcile
+from object_store import Store
 from pyspark.sql import SparkSession
 
 ROUNDS = int(os.environ.get("DOWNBEAT_SOAK_ROUNDS", "3"))
 SEED = int(os.environ.get("DOWNBEAT_SOAK_SEED", random.SystemRandom().randrange(1_000_000)))
 
-# Commits that a round may make before it is killed: a batch makes seven, so a kill falls between any two of them.
-COMMITS = 12
+# Commits that a round may make before it is killed: so many that the kill falls between any two of a batch's.
+EACH = len(tables.BATCH_TABLES) + 1
+COMMITS = EACH * 3 // 2
 
 # A batch of this many rows takes about as long as one of ten rows.
 BATCH_ROWS = 200
 
 
+# Two executors, where a task that runs for a moment is run a second time beside the first, and one that fails again.
+SPECULATING = {
+    "spark.master": "local-cluster[2,1,1024]",
+    "spark.executor.memory": "1g",
+    "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1",
+    "spark.task.maxFailures": "4",
+    "spark.speculation": "true",
+    "spark.speculation.interval": "10ms",
+    "spark.speculation.minTaskRuntime": "0ms",
+    "spark.speculation.task.duration.threshold": "1ms",
+    "spark.eventLog.enabled": "true",
+    "spark.eventLog.compress": "false",
+    "spark.eventLog.rolling.enabled": "false",
+}
+
+
 @contextmanager
-def submitted(server: Server, lake: Lake, folder: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+def submitted(
+    server: Server, lake: Lake, folder: Path, *arguments: str, settings: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[subprocess.Popen[bytes]]:
     """The ingest under spark-submit, in a process group of its own; its output is in `folder`/ingest.log."""
     properties = folder / "spark.properties"
-    settings = {**session.settings(), **SHORT_LIVED, "spark.master": "local[2]"}
+    settings = {**session.settings(), **SHORT_LIVED, "spark.master": "local[2]", **settings}
     properties.write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
     command = [
         *(str(Path(sys.executable).with_name("spark-submit")), "--properties-file", str(properties)),
-        *(str(session.PROJECT / "pyspark" / "jobs" / "ingest.py"), "--uri", server.uri, "--lake", str(lake.path)),
+        *(str(session.PROJECT / "pyspark" / "jobs" / "ingest.py"), "--uri", server.uri, "--lake", lake.uri),
         *("--max-offsets-per-trigger", str(BATCH_ROWS), *arguments),
     ]
     environment = {**os.environ, "PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable}
@@ -56,37 +77,55 @@ def submitted(server: Server, lake: Lake, folder: Path, *arguments: str) -> Iter
         process.wait()
 
 
-def commits(lake: Lake) -> int:
-    """How many commits the tables of batches have."""
+def commits(folder: Path) -> int:
+    """How many commits the tables of batches have, whose lake, or its objects, are in a folder."""
     written = (*tables.BATCH_TABLES, tables.PROGRESS)
-    return sum(len(list((lake.path / table.name / "_delta_log").glob("*.json"))) for table in written)
+    return sum(len(list((folder / table.name / "_delta_log").glob("*.json"))) for table in written)
 
 
-def wait_for_commits(process: subprocess.Popen[bytes], lake: Lake, wanted: int, log: Path) -> None:
+def wait_for_commits(process: subprocess.Popen[bytes], folder: Path, wanted: int, log: Path) -> None:
     """Wait until the tables have `wanted` commits."""
     deadline = time.monotonic() + 300
-    while commits(lake) < wanted:
+    while commits(folder) < wanted:
         assert process.poll() is None, f"the ingest ended by itself:\n{log.read_text()}"
         assert time.monotonic() < deadline, f"no {wanted} commits within 300 s:\n{log.read_text()}"
         time.sleep(0.02)
 
 
-def test_killed_at_any_moment_the_ingest_loses_and_doubles_nothing(spark: SparkSession, tmp_path: Path) -> None:
+@pytest.mark.parametrize("where", ["folder", "store", "speculating"])
+def test_killed_at_any_moment_the_ingest_loses_and_doubles_nothing(
+    spark: SparkSession, store: Store, tmp_path: Path, where: str
+) -> None:
     chance = random.Random(SEED)
-    print(f"\nseed {SEED}, {ROUNDS} rounds")
-    lake = Lake(tmp_path / "lake")
+    print(f"\n{where}: seed {SEED}, {ROUNDS} rounds")
+    lake = Lake(store.uri("killed") if where == "store" else tmp_path / "lake")
+    folder = store.folder("killed") if where == "store" else lake.path
+    log, checkpoint, events = tmp_path / "ingest.log", tmp_path / "checkpoint", tmp_path / "events"
+    events.mkdir()
     # Enough rows that no round comes to their end.
-    rows = ROUNDS * (COMMITS // 7 + 2) * BATCH_ROWS
+    rows = ROUNDS * (COMMITS // EACH + 2) * BATCH_ROWS
+    arguments = ["--trigger", "0 seconds", "--checkpoint", str(checkpoint)]
     with serve(*WORLD, "--listeners", str(rows // 10)) as server:
         for number in range(ROUNDS):
-            with submitted(server, lake, tmp_path, "--trigger", "0 seconds") as process:
-                wanted = commits(lake) + chance.randint(1, COMMITS)
-                wait_for_commits(process, lake, wanted, tmp_path / "ingest.log")
+            settings = SPECULATING | {"spark.eventLog.dir": str(events)} if where == "speculating" else {}
+            with submitted(server, lake, tmp_path, *arguments, settings=settings) as process:
+                wanted = commits(folder) + chance.randint(1, COMMITS)
+                wait_for_commits(process, folder, wanted, log)
                 time.sleep(chance.uniform(0, 0.5))
                 assert process.poll() is None
                 os.killpg(process.pid, signal.SIGKILL)
-            print(f"round {number}: killed after {commits(lake)} commits, at {lake.batches()}", flush=True)
-        ingest_all(spark, server, lake, max_offsets_per_trigger=100_000)
+            print(f"round {number}: killed after {commits(folder)} commits, at {lake.batches()}", flush=True)
+        ingest_all(spark, server, lake, checkpoint=checkpoint, max_offsets_per_trigger=100_000)
+        if where == "speculating":
+            again = sum(path.read_text().count('"Speculative":true') for path in events.iterdir())
+            assert again > 0, "no task was run a second time"
+            print(f"tasks that were begun or ended beside another attempt: {again}")
+        if where == "store":
+            # A lake that was never harmed, which is compared with the truth below.
+            untouched = Lake(tmp_path / "lake")
+            ingest_all(spark, server, untouched, max_offsets_per_trigger=100_000)
+            assert_same_rows(lake, untouched)
+            lake = untouched
         result = reconcile(spark, uri=server.uri, lake=lake)
     assert result.differences == []
     assert result.counts["produced"] > rows
@@ -96,7 +135,7 @@ def test_sigterm_ends_the_ingest_between_two_batches(spark: SparkSession, server
     lake = Lake(tmp_path / "lake")
     log = tmp_path / "ingest.log"
     with submitted(server, lake, tmp_path, "--trigger", "0 seconds") as process:
-        wait_for_commits(process, lake, len(tables.BATCH_TABLES) + 1 + 9, log)
+        wait_for_commits(process, lake.path, 2 * EACH + 2, log)
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
     told = log.read_text()

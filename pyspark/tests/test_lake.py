@@ -11,10 +11,20 @@ from deltalake import CommitProperties, Transaction, write_deltalake
 from downbeat_spark import tables
 from downbeat_spark.errors import BadInput, Refused
 from downbeat_spark.lake import Lake
+from object_store import Store
+
+
+@pytest.fixture(params=["folder", "store"])
+def fresh(tmp_path: Path, store: Store, request: pytest.FixtureRequest) -> Lake:
+    lake = Lake(
+        tmp_path / "lake" if request.param == "folder" else store.uri(f"{tmp_path.parent.name}/{tmp_path.name}")
+    )
+    lake.claim(world="w1", checkpoint=tmp_path / "checkpoint")
+    return lake
 
 
 @pytest.fixture
-def fresh(tmp_path: Path) -> Lake:
+def local(tmp_path: Path) -> Lake:
     lake = Lake(tmp_path / "lake")
     lake.claim(world="w1", checkpoint=tmp_path / "checkpoint")
     return lake
@@ -29,11 +39,24 @@ def test_another_world_is_refused_and_both_are_named(fresh: Lake, tmp_path: Path
         fresh.claim(world="w2", checkpoint=tmp_path / "checkpoint")
 
 
-def test_a_new_checkpoint_is_taken_while_there_are_no_rows(fresh: Lake, tmp_path: Path) -> None:
-    before = fresh.require()
-    after = fresh.claim(world="w1", checkpoint=tmp_path / "other")
-    assert (after.application, after.world) == (before.application, before.world)
-    assert after.checkpoint != before.checkpoint
+def test_a_claim_that_was_cut_short_is_finished(tmp_path: Path) -> None:
+    lake, checkpoint = Lake(tmp_path / "lake"), tmp_path / "checkpoint"
+    claimed = lake.claim(world="w1", checkpoint=checkpoint)
+    (lake.path / "_downbeat" / "lake.json").unlink()
+    assert lake.claim(world="w1", checkpoint=checkpoint) == claimed == lake.require()
+
+
+def test_of_two_that_claim_a_new_lake_at_once_one_is_refused(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for kind, lake in (("folder", Lake(tmp_path / "lake")), ("store", Lake(store.uri("claimed")))):
+        # The second looks before the first has written anything.
+        claimed = lake.claim(world="w1", checkpoint=tmp_path / kind / "first")
+        with monkeypatch.context() as patched:
+            patched.setattr(Lake, "identity", lambda _: None)
+            with pytest.raises(Refused, match="has just begun to write to"):
+                lake.claim(world="w1", checkpoint=tmp_path / kind / "second")
+        assert lake.identity() == claimed
 
 
 def stand(lake: Lake, batch: int, *, until: int = 10, but: dict[str, int] | None = None) -> None:
@@ -62,15 +85,14 @@ def stop_at(checkpoint: Path, begun_and_done: tuple[int, int], *, until: int = 1
             (checkpoint / log / str(batch)).write_text(f"v1\n{{}}\n{offsets}")
 
 
-def test_a_new_checkpoint_is_refused_once_there_are_rows_and_both_are_named(fresh: Lake, tmp_path: Path) -> None:
-    stand(fresh, 0)
-    with pytest.raises(Refused, match=f"through checkpoint {fresh.require().checkpoint}, but .*/other is a new one"):
+def test_a_new_checkpoint_is_refused_and_both_are_named(fresh: Lake, tmp_path: Path) -> None:
+    with pytest.raises(Refused, match=f"belongs to checkpoint {fresh.require().checkpoint}, but .*/other is a new one"):
         fresh.claim(world="w1", checkpoint=tmp_path / "other")
     assert not (tmp_path / "other").exists()
 
 
 def test_the_checkpoint_of_another_lake_is_refused(fresh: Lake, tmp_path: Path) -> None:
-    with pytest.raises(Refused, match=r"belongs to another lake \(.*/lake, world w1\)"):
+    with pytest.raises(Refused, match=rf"belongs to another lake \({fresh.uri}, world w1\)"):
         Lake(tmp_path / "second").claim(world="w2", checkpoint=tmp_path / "checkpoint")
     assert not (tmp_path / "second").exists()
 
@@ -103,11 +125,11 @@ def test_tables_without_a_memory_are_refused(tmp_path: Path) -> None:
     ],
 )
 def test_a_checkpoint_whose_batches_the_tables_lack_is_followed(
-    fresh: Lake, tmp_path: Path, batch: int, but: dict[str, int], checkpoint: tuple[int, int]
+    local: Lake, tmp_path: Path, batch: int, but: dict[str, int], checkpoint: tuple[int, int]
 ) -> None:
-    stand(fresh, batch, but=but)
+    stand(local, batch, but=but)
     stop_at(tmp_path / "checkpoint", checkpoint)
-    fresh.follow(tmp_path / "checkpoint")
+    local.follow(tmp_path / "checkpoint")
 
 
 @pytest.mark.parametrize(
@@ -120,26 +142,30 @@ def test_a_checkpoint_whose_batches_the_tables_lack_is_followed(
     ],
 )
 def test_any_other_checkpoint_is_refused(
-    fresh: Lake, tmp_path: Path, batch: int, but: dict[str, int], checkpoint: tuple[int, int]
+    local: Lake, tmp_path: Path, batch: int, but: dict[str, int], checkpoint: tuple[int, int]
 ) -> None:
-    stand(fresh, batch, but=but)
+    stand(local, batch, but=but)
     stop_at(tmp_path / "checkpoint", checkpoint)
     with pytest.raises(Refused, match="put back to an earlier state") as refused:
-        fresh.follow(tmp_path / "checkpoint")
+        local.follow(tmp_path / "checkpoint")
     assert "has begun batch {} and done batch {}".format(*checkpoint) in str(refused.value)
 
 
-def test_a_checkpoint_that_has_other_rows_in_a_batch_is_refused(fresh: Lake, tmp_path: Path) -> None:
-    stand(fresh, 3)
+def test_a_checkpoint_that_has_other_rows_in_a_batch_is_refused(local: Lake, tmp_path: Path) -> None:
+    stand(local, 3)
     stop_at(tmp_path / "checkpoint", (3, 3), until=11)
     with pytest.raises(Refused, match="put back to an earlier state"):
-        fresh.follow(tmp_path / "checkpoint")
+        local.follow(tmp_path / "checkpoint")
 
 
-def test_a_second_ingest_is_refused_while_the_first_is_at_work(fresh: Lake) -> None:
-    with fresh.locked(), pytest.raises(Refused, match=r"another ingest is writing to .* \(process \d+ on "):
-        Lake(fresh.path).locked().__enter__()
-    with fresh.locked():
+def test_a_second_ingest_is_refused_while_the_first_is_at_work(fresh: Lake, tmp_path: Path) -> None:
+    checkpoint = tmp_path / "checkpoint"
+    with (
+        fresh.locked(checkpoint),
+        pytest.raises(Refused, match=r"another ingest is writing to .* \(process \d+ on "),
+    ):
+        Lake(fresh.uri).locked(checkpoint).__enter__()
+    with fresh.locked(checkpoint):
         pass
 
 
@@ -147,6 +173,23 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(BadInput, match=r"cannot write to the lake .*: choose another --lake"):
         Lake(tmp_path / "file" / "lake").locked().__enter__()
+
+
+def test_a_store_that_does_not_know_us_is_told(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake = Lake(store.uri("stranger"))
+    for name, value, told in (
+        ("AWS_SECRET_ACCESS_KEY", "wrong", "credentials in the environment"),
+        ("S3_ENDPOINT", "http://127.0.0.1:1", "the endpoint"),
+    ):
+        with monkeypatch.context() as patched:
+            patched.setenv(name, value)
+            with pytest.raises(BadInput, match=told) as refused:
+                lake.claim(world="w1", checkpoint=tmp_path / "checkpoint")
+        assert "\n" not in str(refused.value)
+    with pytest.raises(BadInput, match="cannot read the lake s3://nowhere/lake"):
+        Lake("s3://nowhere/lake").claim(world="w1", checkpoint=tmp_path / "checkpoint")
+    with pytest.raises(BadInput, match="ftp://x is no place for a lake"):
+        Lake("ftp://x")
 
 
 def test_a_folder_without_a_lake_is_told(tmp_path: Path) -> None:

@@ -170,11 +170,18 @@ def test_sketches_of_listeners_are_read_by_the_datasketches_library(batch: DataF
     assert round(union.get_estimate()) == 2
 
 
-def test_track_hours_count_each_kind_of_event(batch: DataFrame, tracks: DataFrame) -> None:
-    (tile,) = rows_of(tables.LISTENING_BY_TRACK_HOUR, batch, tracks)
+@pytest.mark.parametrize(
+    ("table", "of"),
+    [(tables.LISTENING_BY_TRACK_HOUR, {"track_id": 9}), (tables.LISTENING_BY_ARTIST_HOUR, {"artist_id": 77})],
+    ids=["track", "artist"],
+)
+def test_hours_count_each_kind_of_event(
+    batch: DataFrame, tracks: DataFrame, table: tables.TileTable, of: dict[str, int]
+) -> None:
+    (tile,) = rows_of(table, batch, tracks)
     assert utc(tile["hour"]) == at("23:00:00", 1)
     assert {name: value for name, value in tile.asDict().items() if name != "hour"} == {
-        "track_id": 9,
+        **of,
         "plays": 1,
         "skips": 1,
         "streams": 1,
@@ -185,6 +192,40 @@ def test_track_hours_count_each_kind_of_event(batch: DataFrame, tracks: DataFram
         "playlist_adds": 0,
         "date": dt.date(2026, 10, 1),
     }
+
+
+def test_tracks_outside_the_catalogue_are_counted_under_no_artist(batch: DataFrame, tracks: DataFrame) -> None:
+    (tile,) = rows_of(tables.LISTENING_BY_ARTIST_HOUR, batch, tracks.where("track_id < 0"))
+    assert (tile["artist_id"], tile["plays"], tile["skips"]) == (None, 1, 1)
+
+
+def test_days_of_listeners_and_sessions_have_their_first_and_last_time(batch: DataFrame, tracks: DataFrame) -> None:
+    for table in (tables.LISTENING_BY_LISTENER_DAY, tables.SESSIONS):
+        tiles = sorted(rows_of(table, batch, tracks), key=lambda row: row["user_id"])
+        counts = ("user_id", "plays", "skips", "ms_played", "date")
+        assert [tuple(tile[name] for name in counts) for tile in tiles] == [
+            (5, 1, 0, 30_000, dt.date(2026, 10, 1)),
+            (6, 0, 1, 29_999, dt.date(2026, 10, 1)),
+        ]
+        assert [(utc(tile["first_time"]), utc(tile["last_time"])) for tile in tiles] == [
+            (at("23:59:40", 1), at("23:59:50", 1)),
+            (at("23:49:00", 1), at("23:49:00", 1)),
+        ]
+        tiles_twice = batch.sparkSession.createDataFrame([*tiles, *tiles], table.schema)
+        added = sorted(table.add_up(tiles_twice).collect(), key=lambda row: row["user_id"])
+        assert [(tile["plays"], tile["first_time"], tile["last_time"]) for tile in added] == [
+            (2 * tile["plays"], tile["first_time"], tile["last_time"]) for tile in tiles
+        ]
+
+
+def test_playlists_count_what_was_done_to_them(spark: SparkSession, tracks: DataFrame) -> None:
+    kinds = ["playlist_create", "playlist_add", "playlist_add", "playlist_remove", "play"]
+    rows = [
+        row(offset, arrived=at("00:00:10"), happened=at("00:00:05"), kind=kind) for offset, kind in enumerate(kinds)
+    ]
+    (tile,) = rows_of(tables.PLAYLIST_ACTIVITY, spark.createDataFrame(rows, BATCH), tracks)
+    assert (tile["user_id"], tile["created"], tile["adds"], tile["removes"]) == (5, 1, 2, 1)
+    assert tile["date"] == dt.date(2026, 10, 2)
 
 
 def test_quality_tiles_count_every_row_once_by_when_it_arrived(batch: DataFrame, tracks: DataFrame) -> None:

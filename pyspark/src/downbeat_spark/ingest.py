@@ -33,7 +33,7 @@ from downbeat_spark import _main, session, tables, world
 from downbeat_spark._stop import StopRequest
 from downbeat_spark.errors import BadInput, DownbeatError
 from downbeat_spark.functions import with_cleansed
-from downbeat_spark.lake import Lake
+from downbeat_spark.lake import Lake, lake_argument
 from downbeat_spark.versions import commit_note
 
 CONTRACT = session.PROJECT / "contracts" / "listening.yaml"
@@ -136,15 +136,15 @@ def ingest(
         raise BadInput(f"contract {contract}: {_message(error)}") from error
 
     checkpoint = (checkpoint or lake.default_checkpoint).absolute()
-    with lake.locked():
+    with lake.locked(checkpoint):
         identity = lake.claim(world=served.fingerprint, checkpoint=checkpoint)
-        say(f"world {served.fingerprint}: {uri} -> {lake.path}")
+        say(f"world {served.fingerprint}: {uri} -> {lake.uri}")
         lake.follow(checkpoint)
         copy_dimensions(spark, lake=lake, uri=uri)
         query = (
             stream.writeStream.queryName("ingest")
             .format("downbeat")
-            .options(path=str(lake.path), plan=tables.plan(), txnAppId=identity.application, userMetadata=NOTE)
+            .options(path=lake.uri, plan=tables.plan(), txnAppId=identity.application, userMetadata=NOTE)
             .option("checkpointLocation", str(checkpoint))
             .trigger(**({"processingTime": trigger} if trigger else {"availableNow": True}))
             .start()
@@ -194,9 +194,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--uri", required=True, help="event server, e.g. grpc://127.0.0.1:8815; replicas separated by commas"
     )
-    parser.add_argument("--lake", required=True, type=Lake, help="folder of the lake; created if it is not there")
+    parser.add_argument(
+        "--lake",
+        required=True,
+        type=lake_argument,
+        help="a folder, or s3://bucket/prefix or gs://bucket/prefix with keys in the environment; created if it is not there",
+    )
     parser.add_argument("--contract", type=Path, default=CONTRACT, help="what clean means (default: listening.yaml)")
-    parser.add_argument("--checkpoint", type=Path, help="folder of the checkpoint (default: in the lake)")
+    parser.add_argument(
+        "--checkpoint", type=Path, help="folder of the checkpoint (default: in the lake, if that is a folder)"
+    )
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--trigger", default=TRIGGER, help="how often to look for new rows (default: %(default)s)")
     how.add_argument("--available-now", action="store_true", help="ingest what is there, then end")

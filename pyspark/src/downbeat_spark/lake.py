@@ -2,9 +2,9 @@
 
     <lake>/<table>/               a Delta table, see `tables`
     <lake>/_downbeat/lake.json    its world, its application id in Delta's logs, the id of its checkpoint
-    <lake>/_downbeat/ingest.lock  held while an ingest is at work
-    <lake>/_checkpoints/ingest/   Spark's checkpoint, unless it is told to be elsewhere
+    <lake>/_checkpoints/ingest/   Spark's checkpoint, unless it is told to be elsewhere, as it must be if the lake is in a store
     <checkpoint>/downbeat.json    the id that lake.json names
+    <lake>/_downbeat/ingest.lock  held while an ingest is at work; in the checkpoint if the lake is in a store
 
 A lake holds one world, written through one checkpoint. Delta makes a repeated batch change nothing: every write
 carries the lake's application id and the batch's number, and a table skips a number that it has. That would also skip,
@@ -14,6 +14,7 @@ lake refuses any checkpoint but its own, and one that has been put back to an ea
 
 from __future__ import annotations
 
+import argparse
 import fcntl
 import json
 import os
@@ -27,11 +28,16 @@ from typing import Any
 
 import pyarrow.compute as pc
 from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
 
-from downbeat_spark import tables
+from downbeat_spark import store, tables
 from downbeat_spark.errors import BadInput, Refused
 
 Offsets = dict[int, int]
+
+_IDENTITY = "_downbeat/lake.json"
+_MARKER = "downbeat.json"
+_LOCK = "ingest.lock"
 
 
 @dataclass(frozen=True)
@@ -44,33 +50,49 @@ class Identity:
 
 
 class Lake:
-    """A lake in a local folder."""
+    """A lake in a local folder or an object store, see `store`."""
 
-    def __init__(self, path: str | Path) -> None:
-        """Nothing is read or written yet."""
-        self.path = Path(path).absolute()
-        self._memory = self.path / "_downbeat"
+    def __init__(self, uri: str | Path) -> None:
+        """Nothing is read or written yet. Raises `BadInput` if it is no address of a lake."""
+        self.uri = store.located(uri)
+        self._files = store.Files(self.uri)
+
+    @property
+    def path(self) -> Path:
+        """Its folder. Raises `BadInput` if it is in a store."""
+        if not store.is_folder(self.uri):
+            raise BadInput(f"the lake {self.uri} is in a store, and this needs one in a folder")
+        return Path(self.uri)
 
     def table(self, table: tables.Table) -> str:
-        """Folder of a table."""
-        return str(self.path / table.name)
+        """Address of a table."""
+        return f"{self.uri}/{table.name}"
+
+    def open(self, table: tables.Table) -> DeltaTable:
+        """A table as it is now; it must be there."""
+        return DeltaTable(self.table(table), storage_options=store.options(self.uri))
 
     def exists(self, table: tables.Table) -> bool:
-        """Whether the table has been created."""
-        return any((self.path / table.name / "_delta_log").glob("*.json"))
+        """Whether the table has been created. Raises `BadInput` if the store cannot be asked."""
+        try:
+            return DeltaTable.is_deltatable(self.table(table), storage_options=store.options(self.uri))
+        except (DeltaError, OSError) as error:
+            raise store.cannot("read", self.uri, error) from error
 
     def has_rows(self, table: tables.Table) -> bool:
         """Whether the table has any."""
-        return self.exists(table) and bool(DeltaTable(self.table(table)).file_uris())
+        return self.exists(table) and bool(self.open(table).file_uris())
 
     @property
     def default_checkpoint(self) -> Path:
-        """Where the checkpoint is unless told otherwise."""
+        """Where the checkpoint is unless told otherwise. Raises `BadInput` if the lake is in a store."""
+        if not store.is_folder(self.uri):
+            raise BadInput(f"the lake {self.uri} is in a store: name a folder for the checkpoint by --checkpoint")
         return self.path / "_checkpoints" / "ingest"
 
     def identity(self) -> Identity | None:
-        """What the lake remembers; nothing before the first ingest."""
-        held = _read(self._memory / "lake.json")
+        """What the lake remembers; nothing before the first ingest. Raises `BadInput` if the store cannot be asked."""
+        held = self._files.read(_IDENTITY)
         return Identity(**held) if held else None
 
     def require(self) -> Identity:
@@ -78,7 +100,7 @@ class Lake:
         identity = self.identity()
         if identity is None:
             raise BadInput(
-                f"{self.path} is not a lake: it has no _downbeat/lake.json; ingest into it, or correct --lake"
+                f"{self.uri} is not a lake: it has no _downbeat/lake.json; ingest into it, or correct --lake"
             )
         return identity
 
@@ -90,28 +112,33 @@ class Lake:
     def _last_batch(self, table: tables.Table, application: str) -> int:
         if not self.exists(table):
             return -1
-        version = DeltaTable(self.table(table)).transaction_version(application)
+        version = self.open(table).transaction_version(application)
         return -1 if version is None else version
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keep other ingests of this host out. The system drops the lock with the process, however that ends.
+    def locked(self, checkpoint: Path | None = None) -> Iterator[None]:
+        """Keep other ingests out. The system drops the lock with the process, however that ends.
+
+        A lake in a folder keeps out all of this host. One in a store has no place for a lock, but takes batches through one
+        `checkpoint` alone, and so keeps out the others that have that.
 
         Raises `Refused` if another ingest holds it, `BadInput` if the folder can't be written.
         """
-        path = self._memory / "ingest.lock"
+        folder = Path(self.uri, _IDENTITY).parent if store.is_folder(self.uri) else checkpoint
+        if folder is None:
+            raise BadInput(f"the lake {self.uri} is in a store, and this needs one in a folder")
         try:
-            self._memory.mkdir(parents=True, exist_ok=True)
-            lock = path.open("a+")
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = (folder / _LOCK).open("a+")
         except OSError as error:
-            raise BadInput(f"cannot write to the lake {self.path} ({error.strerror}): choose another --lake") from error
+            raise store.cannot("write to", self.uri, error) from error
         with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 lock.seek(0)
                 raise Refused(
-                    f"another ingest is writing to {self.path} ({lock.read().strip()}): "
+                    f"another ingest is writing to {self.uri} ({lock.read().strip()}): "
                     "stop it first, or choose another --lake"
                 ) from error
             lock.truncate(0)
@@ -125,43 +152,45 @@ class Lake:
         Call it while `locked()`. Raises `Refused`, naming both, if the lake or the checkpoint belongs to another.
         """
         held = self.identity()
-        marker = checkpoint / "downbeat.json"
-        marked = _read(marker)
+        marked = _read(checkpoint / _MARKER)
         if held is None:
             found = sorted(name for name, table in tables.ALL.items() if self.exists(table))
             if found:
                 raise Refused(
-                    f"{self.path} has tables ({', '.join(found)}) but no _downbeat/lake.json to say what they hold: "
+                    f"{self.uri} has tables ({', '.join(found)}) but no {_IDENTITY} to say what they hold: "
                     "choose another --lake, or restore that file"
                 )
         elif held.world != world:
             raise Refused(
-                f"the lake {self.path} holds world {held.world}, but the server serves world {world}: "
+                f"the lake {self.uri} holds world {held.world}, but the server serves world {world}: "
                 "start the server with the first one's configuration, or choose another --lake"
             )
-        if marked is None and checkpoint.exists() and any(checkpoint.iterdir()):
+        if marked is None and any(path.name != _LOCK for path in _listed(checkpoint)):
             raise Refused(f"{checkpoint} is not a checkpoint of ours and not empty: choose another --checkpoint")
-        if marked is not None and (held is None or marked["application"] != held.application):
+        # One whose lake was never made belongs to none yet.
+        begun = held is None and marked is not None and (marked["lake"], marked["world"]) == (self.uri, world)
+        if marked is not None and not begun and (held is None or marked["application"] != held.application):
             raise Refused(
                 f"the checkpoint {checkpoint} belongs to another lake ({marked['lake']}, world {marked['world']}), "
-                f"not to {self.path} (world {world}): choose another --checkpoint or the lake it belongs to"
+                f"not to {self.uri} (world {world}): choose another --checkpoint or the lake it belongs to"
             )
-        if held is not None and marked is not None and marked["checkpoint"] == held.checkpoint:
-            return held
-        if held is not None and max(self.batches().values()) >= 0:
+        if held is not None and (marked is None or marked["checkpoint"] != held.checkpoint):
             raise Refused(
-                f"the lake {self.path} has rows that came through checkpoint {held.checkpoint}, but {checkpoint} is "
+                f"the lake {self.uri} belongs to checkpoint {held.checkpoint}, but {checkpoint} is "
                 f"{marked['checkpoint'] if marked else 'a new one'}, whose batches would pass for those it has: "
                 "use or restore the first checkpoint, or ingest into a new --lake"
             )
-        identity = Identity(
-            world=world,
-            application=held.application if held else str(uuid.uuid4()),
-            checkpoint=str(uuid.uuid4()),
+        if held is not None:
+            return held
+        identity = (
+            Identity(**{name: marked[name] for name in ("world", "application", "checkpoint")})
+            if marked
+            else Identity(world=world, application=str(uuid.uuid4()), checkpoint=str(uuid.uuid4()))
         )
-        # The lake first: if it ends between the two, the lake has no rows and the next start ties them again.
-        _write(self._memory / "lake.json", asdict(identity))
-        _write(marker, {**asdict(identity), "lake": str(self.path)})
+        # The checkpoint first: if it ends between the two, the next start goes on here.
+        _write(checkpoint / _MARKER, {**asdict(identity), "lake": self.uri})
+        if not self._files.create(_IDENTITY, asdict(identity)):
+            raise Refused(f"another ingest has just begun to write to {self.uri}: choose another --lake")
         return identity
 
     def follow(self, checkpoint: Path) -> None:
@@ -176,7 +205,7 @@ class Lake:
         if max(held.values()) > planned or min(held.values()) < done or not agreed:
             raise Refused(
                 f"the checkpoint {checkpoint} has begun batch {planned} and done batch {done}, but the tables of the lake "
-                f"{self.path} stand at {held}: one of them has been put back to an earlier state. "
+                f"{self.uri} stand at {held}: one of them has been put back to an earlier state. "
                 "Restore the other as well, or ingest into a new --lake"
             )
 
@@ -184,9 +213,21 @@ class Lake:
         """Where a batch ends that stands in `progress`."""
         if sequence < 0:
             return None
-        progress = DeltaTable(self.table(tables.PROGRESS)).to_pyarrow_dataset()
+        progress = self.open(tables.PROGRESS).to_pyarrow_dataset()
         rows = progress.to_table(["until_offsets"], filter=pc.field("sequence") == sequence).to_pylist()
         return dict(rows[0]["until_offsets"]) if rows else None
+
+
+def lake_argument(text: str) -> Lake:
+    """A lake that somebody names to a program; argparse tells what is wrong with it."""
+    try:
+        return Lake(text)
+    except BadInput as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _listed(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if folder.exists() else []
 
 
 def _newest(log: Path) -> int:

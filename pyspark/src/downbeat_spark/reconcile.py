@@ -27,7 +27,7 @@ from pyspark.sql import functions as F
 from downbeat_spark import _main, session, tables, world
 from downbeat_spark.errors import Refused
 from downbeat_spark.ingest import append, say
-from downbeat_spark.lake import Lake, Offsets
+from downbeat_spark.lake import Lake, Offsets, lake_argument
 from downbeat_spark.versions import Cut, last_cut
 
 KEY = ["partition", "offset"]
@@ -241,11 +241,10 @@ def _sides(fault: Fault) -> dict[str, Column]:
 def compare_tiles(result: Result, pinned: Mapping[str, DataFrame]) -> None:
     """Compare each table of tiles with what it summarises, `pinned` being the lake's tables by name."""
     events = pinned["events"]
-    for table, whole in (
-        (tables.LISTENING_BY_MINUTE, tables.listening_by_minute(events)),
-        (tables.LISTENING_BY_TRACK_HOUR, tables.listening_by_track_hour(events)),
-    ):
-        _compare_tiles(result, table, whole, pinned[table.name])
+    for table in tables.BATCH_TABLES:
+        if isinstance(table, tables.TileTable) and table.summary:
+            whole = events.sparkSession.sql(table.summary, clean=events)
+            _compare_tiles(result, table, whole, pinned[table.name])
 
     raw, quarantine, quality = (pinned[name] for name in ("raw_events", "quarantine", "data_quality_by_minute"))
     minute = F.date_trunc("minute", "arrived_at").alias("minute")
@@ -337,7 +336,7 @@ def reconcile(spark: SparkSession, *, uri: str, lake: Lake) -> Result:
     served = world.ask(uri)
     if served.fingerprint != identity.world:
         raise Refused(
-            f"the lake {lake.path} holds world {identity.world}, but {uri} serves world {served.fingerprint}: "
+            f"the lake {lake.uri} holds world {identity.world}, but {uri} serves world {served.fingerprint}: "
             "start the server with the first one's configuration, or correct --uri or --lake"
         )
     cut = last_cut(spark, lake=lake)
@@ -400,7 +399,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The job's command line; the exit code is 0 if equal, 1 if the lake differs, 2 if it could not be compared."""
     parser = argparse.ArgumentParser(prog="reconcile.py", description="Compare a lake with the log and its truth.")
     parser.add_argument("--uri", required=True, help="event server of the lake's world, e.g. grpc://127.0.0.1:8815")
-    parser.add_argument("--lake", required=True, type=Lake, help="folder of the lake")
+    parser.add_argument("--lake", required=True, type=lake_argument, help="folder of the lake")
     options: Any = parser.parse_args(arguments)
 
     def job() -> int:

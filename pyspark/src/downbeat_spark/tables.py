@@ -90,12 +90,16 @@ class BatchTable(Table):
 
 @dataclass(frozen=True)
 class TileTable(BatchTable):
-    """A table of tiles: `keys` tell what a tile is about; every other column is an additive part."""
+    """A table of tiles: `keys` tell what a tile is about; every other column is an additive part.
+
+    Where tiles are about clean events, `summary` is the query that gives those of any such rows, `{clean}`.
+    """
 
     keys: tuple[str, ...] = ()
+    summary: str | None = None
 
     def add_up(self, tiles: DataFrame) -> DataFrame:
-        """One tile per key: counts and sums added, sketches united, maps added name by name."""
+        """One tile per key: counts and sums added, times first and last, sketches united, maps added name by name."""
         added = [_added(field) for field in self.schema if field.name not in self.keys]
         return tiles.groupBy(*self.keys).agg(*added).select(*self.schema.names)
 
@@ -108,6 +112,8 @@ def _added(field: T.StructField) -> Column:
             one, other, lambda _name, left, right: F.coalesce(left, F.lit(0)) + F.coalesce(right, F.lit(0))
         )
         united = F.aggregate(F.collect_list(field.name), F.create_map().cast(_COUNTS), both)
+    elif isinstance(field.dataType, T.TimestampType):
+        united = F.min(field.name) if field.name.startswith("first_") else F.max(field.name)
     else:
         united = F.sum(field.name)
     return united.alias(field.name)
@@ -123,52 +129,17 @@ def is_late(event_time: str = "event_time") -> Column:
     return F.col("arrived_at") - F.col(event_time) > F.expr(LATE_AFTER)
 
 
-def listening_by_minute(clean: DataFrame) -> DataFrame:
-    """Clean events by minute, country, platform, plan and type; `listeners` is a sketch of who they were."""
-    return (
-        clean.groupBy(
-            F.date_trunc("minute", "event_time").alias("minute"), "country", "platform", "premium", "event_type"
-        )
-        .agg(
-            F.count("*").alias("events"),
-            _total("ms_played"),
-            F.count_if("is_stream").alias("streams"),
-            F.hll_sketch_agg("user_id").alias("listeners"),
-        )
-        .withColumn("date", F.to_date("minute"))
-    )
-
-
-def listening_by_track_hour(clean: DataFrame) -> DataFrame:
-    """What happened to each track in an hour."""
-    counted = {
-        "play": "plays",
-        "skip": "skips",
-        "like": "likes",
-        "dislike": "dislikes",
-        "unlike": "unlikes",
-        "playlist_add": "playlist_adds",
-    }
-    totals = {word: F.count_if(F.col("event_type") == kind).alias(word) for kind, word in counted.items()}
-    totals |= {"streams": F.count_if("is_stream").alias("streams"), "ms_played": _total("ms_played")}
-    hours = F.date_trunc("hour", "event_time").alias("hour")
-    tiles = clean.where(F.col("event_type").isin(*counted)).groupBy(hours, "track_id").agg(*totals.values())
-    return tiles.withColumn("date", F.to_date("hour")).select(*LISTENING_BY_TRACK_HOUR.schema.names)
-
-
-def _total(column: str) -> Column:
-    """The sum of what is known; 0, not null, if nothing is: tiles are added up."""
-    return F.coalesce(F.sum(column), F.lit(0)).alias(column)
-
-
 _RAW = ", ".join(RAW.names)
 
 # A row of these tells what is added up; `clean` has the contract's columns.
 _IS_CLEAN = "NOT duplicate AND cleansed.valid"
 _CLEAN = f"""
     (SELECT cleansed.row.*, cleansed.repairs, cleansed.row.ms_played >= {STREAM_MS} AS is_stream
-     FROM batch WHERE {_IS_CLEAN}) AS clean
+     FROM batch WHERE {_IS_CLEAN})
 """
+_CLEAN_WITH_ARTIST = (
+    f"(SELECT clean.*, artist_id FROM {_CLEAN} AS clean LEFT JOIN tracks ON clean.track_id = tracks.track_id)"
+)
 _IS_LATE = f"arrived_at - cleansed.row.event_time > {LATE_AFTER}"
 
 RAW_EVENTS = BatchTable(
@@ -220,7 +191,7 @@ EVENTS = BatchTable(
         duration_ms AS track_duration_ms, playlist_id, playlist_name, context, ms_played, is_stream, reason_start,
         reason_end, shuffle, offline, incognito_mode, premium, platform, app_version, country, repairs,
         to_date(event_time) AS event_date
-    FROM {_CLEAN} LEFT JOIN tracks ON clean.track_id = tracks.track_id
+    FROM {_CLEAN} AS clean LEFT JOIN tracks ON clean.track_id = tracks.track_id
     """,
 )
 QUARANTINE = BatchTable(
@@ -234,7 +205,46 @@ QUARANTINE = BatchTable(
     FROM batch WHERE NOT duplicate AND NOT cleansed.valid
     """,
 )
-LISTENING_BY_MINUTE = TileTable(
+
+
+def _event_tiles(
+    name: str,
+    about: str,
+    schema: T.StructType,
+    *,
+    keys: tuple[str, ...],
+    ranges: tuple[str, ...],
+    summary: str,
+    clean: str = _CLEAN,
+) -> TileTable:
+    """A table of tiles about a batch's `clean` events."""
+    return TileTable(name, about, schema, ranges, "date", summary.format(clean=clean), keys, summary)
+
+
+# What is counted is never null, so that tiles can be added up.
+_PLAYED = """
+    count_if(event_type = 'play') AS plays, count_if(event_type = 'skip') AS skips, count_if(is_stream) AS streams,
+    coalesce(sum(ms_played), 0) AS ms_played
+"""
+_COUNTS_BY_HOUR = f"""
+    {_PLAYED}, count_if(event_type = 'like') AS likes, count_if(event_type = 'dislike') AS dislikes,
+    count_if(event_type = 'unlike') AS unlikes, count_if(event_type = 'playlist_add') AS playlist_adds,
+    to_date(date_trunc('hour', event_time)) AS date
+"""
+_COUNTED_BY_HOUR = "('play', 'skip', 'like', 'dislike', 'unlike', 'playlist_add')"
+
+
+def _hours(of: str) -> T.StructType:
+    counts = ("plays", "skips", "streams", "ms_played", "likes", "dislikes", "unlikes", "playlist_adds")
+    return _schema(
+        ("hour", T.TimestampType()),
+        (of, T.LongType()),
+        *((count, T.LongType()) for count in counts),
+        ("date", T.DateType()),
+    )
+
+
+LISTENING_BY_MINUTE = _event_tiles(
     "listening_by_minute",
     "a tile: clean events of a minute, country, platform, plan and type",
     _schema(
@@ -249,48 +259,111 @@ LISTENING_BY_MINUTE = TileTable(
         ("listeners", T.BinaryType()),
         ("date", T.DateType()),
     ),
-    ("minute",),
-    "date",
-    f"""
+    keys=("minute", "country", "platform", "premium", "event_type", "date"),
+    ranges=("minute",),
+    summary="""
     SELECT
         date_trunc('minute', event_time) AS minute, country, platform, premium, event_type, count(*) AS events,
         coalesce(sum(ms_played), 0) AS ms_played, count_if(is_stream) AS streams, downbeat_hll(user_id) AS listeners,
         to_date(date_trunc('minute', event_time)) AS date
-    FROM {_CLEAN}
+    FROM {clean} AS clean
     GROUP BY date_trunc('minute', event_time), country, platform, premium, event_type
     """,
-    ("minute", "country", "platform", "premium", "event_type", "date"),
 )
-LISTENING_BY_TRACK_HOUR = TileTable(
+LISTENING_BY_TRACK_HOUR = _event_tiles(
     "listening_by_track_hour",
     "a tile: what happened to a track in an hour",
+    _hours("track_id"),
+    keys=("hour", "track_id", "date"),
+    ranges=("hour",),
+    summary=f"""
+    SELECT date_trunc('hour', event_time) AS hour, track_id, {_COUNTS_BY_HOUR}
+    FROM {{clean}} AS clean WHERE event_type IN {_COUNTED_BY_HOUR}
+    GROUP BY date_trunc('hour', event_time), track_id
+    """,
+)
+LISTENING_BY_ARTIST_HOUR = _event_tiles(
+    "listening_by_artist_hour",
+    "a tile: what happened to the tracks of an artist in an hour; of none, to those that are not in the catalogue",
+    _hours("artist_id"),
+    keys=("hour", "artist_id", "date"),
+    ranges=("hour",),
+    summary=f"""
+    SELECT date_trunc('hour', event_time) AS hour, artist_id, {_COUNTS_BY_HOUR}
+    FROM {{clean}} AS clean WHERE event_type IN {_COUNTED_BY_HOUR}
+    GROUP BY date_trunc('hour', event_time), artist_id
+    """,
+    clean=_CLEAN_WITH_ARTIST,
+)
+LISTENING_BY_LISTENER_DAY = _event_tiles(
+    "listening_by_listener_day",
+    "a tile: what a listener did in a day and country",
     _schema(
-        ("hour", T.TimestampType()),
-        ("track_id", T.LongType()),
+        ("date", T.DateType()),
+        ("user_id", T.LongType()),
+        ("country", T.StringType()),
         ("plays", T.LongType()),
         ("skips", T.LongType()),
         ("streams", T.LongType()),
         ("ms_played", T.LongType()),
         ("likes", T.LongType()),
-        ("dislikes", T.LongType()),
-        ("unlikes", T.LongType()),
-        ("playlist_adds", T.LongType()),
+        ("first_time", T.TimestampType()),
+        ("last_time", T.TimestampType()),
+    ),
+    keys=("date", "user_id", "country"),
+    ranges=("user_id",),
+    summary=f"""
+    SELECT
+        to_date(event_time) AS date, user_id, country, {_PLAYED}, count_if(event_type = 'like') AS likes,
+        min(event_time) AS first_time, max(event_time) AS last_time
+    FROM {{clean}} AS clean
+    GROUP BY to_date(event_time), user_id, country
+    """,
+)
+SESSIONS = _event_tiles(
+    "sessions",
+    "a tile: what was played in a session; one over midnight has tiles of two dates",
+    _schema(
+        ("session_id", T.LongType()),
+        ("user_id", T.LongType()),
+        ("plays", T.LongType()),
+        ("skips", T.LongType()),
+        ("ms_played", T.LongType()),
+        ("first_time", T.TimestampType()),
+        ("last_time", T.TimestampType()),
         ("date", T.DateType()),
     ),
-    ("hour",),
-    "date",
-    f"""
+    keys=("session_id", "user_id", "date"),
+    ranges=("user_id", "first_time"),
+    summary="""
     SELECT
-        date_trunc('hour', event_time) AS hour, track_id, count_if(event_type = 'play') AS plays,
-        count_if(event_type = 'skip') AS skips, count_if(is_stream) AS streams, coalesce(sum(ms_played), 0) AS ms_played,
-        count_if(event_type = 'like') AS likes, count_if(event_type = 'dislike') AS dislikes,
-        count_if(event_type = 'unlike') AS unlikes, count_if(event_type = 'playlist_add') AS playlist_adds,
-        to_date(date_trunc('hour', event_time)) AS date
-    FROM {_CLEAN}
-    WHERE event_type IN ('play', 'skip', 'like', 'dislike', 'unlike', 'playlist_add')
-    GROUP BY date_trunc('hour', event_time), track_id
+        session_id, user_id, count_if(event_type = 'play') AS plays, count_if(event_type = 'skip') AS skips,
+        coalesce(sum(ms_played), 0) AS ms_played, min(event_time) AS first_time, max(event_time) AS last_time,
+        to_date(event_time) AS date
+    FROM {clean} AS clean
+    GROUP BY session_id, user_id, to_date(event_time)
     """,
-    ("hour", "track_id", "date"),
+)
+PLAYLIST_ACTIVITY = _event_tiles(
+    "playlist_activity",
+    "a tile: what a listener did to a playlist in a day",
+    _schema(
+        ("date", T.DateType()),
+        ("playlist_id", T.LongType()),
+        ("user_id", T.LongType()),
+        ("created", T.LongType()),
+        ("adds", T.LongType()),
+        ("removes", T.LongType()),
+    ),
+    keys=("date", "playlist_id", "user_id"),
+    ranges=("playlist_id",),
+    summary="""
+    SELECT
+        to_date(event_time) AS date, playlist_id, user_id, count_if(event_type = 'playlist_create') AS created,
+        count_if(event_type = 'playlist_add') AS adds, count_if(event_type = 'playlist_remove') AS removes
+    FROM {clean} AS clean WHERE event_type IN ('playlist_create', 'playlist_add', 'playlist_remove')
+    GROUP BY to_date(event_time), playlist_id, user_id
+    """,
 )
 # `by_rule` counts broken rules over rows that are not duplicates; a row may break several, and rules of severity warn are counted
 # where they let a row pass. `by_repair` counts repaired columns of clean rows.
@@ -331,6 +404,10 @@ BATCH_TABLES: tuple[BatchTable, ...] = (
     RAW_EVENTS,
     LISTENING_BY_MINUTE,
     LISTENING_BY_TRACK_HOUR,
+    LISTENING_BY_ARTIST_HOUR,
+    LISTENING_BY_LISTENER_DAY,
+    SESSIONS,
+    PLAYLIST_ACTIVITY,
     DATA_QUALITY_BY_MINUTE,
     QUARANTINE,
 )

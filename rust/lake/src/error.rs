@@ -1,5 +1,7 @@
 //! What can go wrong between record batches and a table.
 
+use std::fmt;
+
 use arrow::error::ArrowError;
 use parquet::errors::ParquetError;
 
@@ -42,7 +44,7 @@ pub enum Error {
         attempts: usize,
     },
     /// The store refused or failed.
-    #[error("cannot {tried} {place}: {cause}")]
+    #[error("cannot {tried} {place}: {cause}; {}", advice(place))]
     Store {
         /// What was to be done.
         tried: &'static str,
@@ -55,7 +57,7 @@ pub enum Error {
     #[error("not the message expected: {0}")]
     Message(String),
     /// The table's log cannot be read or written.
-    #[error("the log of the table {table}: {cause}")]
+    #[error("the log of the table {table}: {}; {}", told(cause), advice(table))]
     Log {
         /// The table's address.
         table: String,
@@ -78,14 +80,60 @@ impl Error {
 
     pub(crate) fn store(tried: &'static str, place: impl Into<String>) -> impl FnOnce(object_store::Error) -> Self {
         let place = place.into();
-        move |cause| Self::Store { tried, place, cause: cause.to_string() }
+        move |cause| Self::Store { tried, place, cause: told(&cause) }
     }
 
     pub(crate) fn file(tried: &'static str, place: impl Into<String>) -> impl FnOnce(ParquetError) -> Self {
         let place = place.into();
-        move |cause| Self::Store { tried, place, cause: cause.to_string() }
+        move |cause| Self::Store { tried, place, cause: told(&cause) }
+    }
+}
+
+/// What a store's answer comes to: of the document that it may be, the code and the message.
+fn told(cause: &dyn fmt::Display) -> String {
+    let text = cause.to_string();
+    let Some((before, document)) = text.find("<?xml").or_else(|| text.find("<Error>")).map(|at| text.split_at(at))
+    else {
+        return text;
+    };
+    let element = |name: &str| {
+        let (_, rest) = document.split_once(&format!("<{name}>"))?;
+        rest.split_once(&format!("</{name}>")).map(|(inner, _)| inner)
+    };
+    match (element("Code"), element("Message")) {
+        (Some(code), Some(message)) => format!("{before}{code}: {message}"),
+        (Some(code), None) => format!("{before}{code}"),
+        (None, _) => text,
+    }
+}
+
+/// What to do where a store fails. Whatever was tried may be tried again.
+fn advice(place: &str) -> &'static str {
+    match place.contains("://") && !place.starts_with("file:") {
+        true => "check that the store answers and that the credentials in the environment may do this, then try again",
+        false => "check that there is room on the disk and that this user may do this, then try again",
     }
 }
 
 /// [`std::result::Result`] with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_stores_document_the_code_and_the_message_are_told() {
+        for (cause, said) in [
+            (
+                "403: <?xml?>\n<Error><Code>Gone</Code><Message>No.</Message><Signature>f0</Signature></Error>",
+                "403: Gone: No.",
+            ),
+            ("500: <Error><Code>Gone</Code></Error>", "500: Gone"),
+            ("404: <Error></Error>", "404: <Error></Error>"),
+            ("No space left on device", "No space left on device"),
+        ] {
+            assert_eq!(told(&cause), said);
+        }
+    }
+}

@@ -12,6 +12,7 @@ pub mod proto;
 pub mod store;
 mod table;
 mod task;
+mod upload;
 mod writer;
 
 pub use error::{Error, Result};

@@ -6,10 +6,11 @@
 use std::{
     env, path,
     sync::{Arc, LazyLock},
+    time::Duration,
 };
 
 use object_store::{
-    ClientConfigKey, ObjectStore,
+    BackoffConfig, ClientConfigKey, ObjectStore, RetryConfig,
     aws::{AmazonS3Builder, AmazonS3ConfigKey},
     gcp::{GoogleCloudStorageBuilder, GoogleConfigKey},
     local::LocalFileSystem,
@@ -21,6 +22,12 @@ use crate::{Error, Result};
 
 /// A request must end within; slow lines are shared by all threads.
 const REQUEST: &str = "5m";
+
+/// A store that is busy or starts again is asked again for so long: some 15 seconds in all, then whoever waits is told.
+fn patience() -> RetryConfig {
+    let backoff = BackoffConfig { max_backoff: Duration::from_secs(5), ..BackoffConfig::default() };
+    RetryConfig { backoff, max_retries: 8, retry_timeout: Duration::from_secs(30) }
+}
 
 /// Variables that say who we are to S3; without any, there is only the role that AWS gives its own machines.
 const S3_CREDENTIALS: [&str; 5] = [
@@ -172,8 +179,10 @@ fn allows_http(endpoint: Option<&String>) -> bool {
 }
 
 fn s3(bucket: &str, endpoint: Option<String>) -> object_store::Result<Arc<dyn ObjectStore>> {
-    let mut builder =
-        AmazonS3Builder::from_env().with_bucket_name(bucket).with_allow_http(allows_http(endpoint.as_ref()));
+    let mut builder = AmazonS3Builder::from_env()
+        .with_bucket_name(bucket)
+        .with_allow_http(allows_http(endpoint.as_ref()))
+        .with_retry(patience());
     if set("AWS_TIMEOUT").is_none() {
         builder = builder.with_config(AmazonS3ConfigKey::Client(ClientConfigKey::Timeout), REQUEST);
     }
@@ -187,6 +196,7 @@ fn gs(bucket: &str, endpoint: Option<&String>) -> object_store::Result<Arc<dyn O
     let allow_http = GoogleConfigKey::Client(ClientConfigKey::AllowHttp);
     let mut builder = GoogleCloudStorageBuilder::from_env()
         .with_bucket_name(bucket)
+        .with_retry(patience())
         .with_config(allow_http, allows_http(endpoint).to_string());
     if set("GOOGLE_TIMEOUT").is_none() {
         builder = builder.with_config(GoogleConfigKey::Client(ClientConfigKey::Timeout), REQUEST);

@@ -22,7 +22,7 @@ use delta_kernel::{
     transaction::{BoundWriteContext, WriteState},
 };
 use delta_kernel_default_engine::{build_add_file_metadata, parquet::DataFileMetadata, stats::FileStatsAccumulator};
-use object_store::{ObjectStore, ObjectStoreExt, buffered::BufWriter, path::Path};
+use object_store::{ObjectStore, ObjectStoreExt, path::Path};
 use parquet::{
     arrow::AsyncArrowWriter,
     basic::{Compression, Encoding, ZstdLevel},
@@ -37,6 +37,7 @@ use crate::{
     partitions::{self, Key, Partitions},
     proto::{File, WritePlan, Written},
     store::{self, runtime},
+    upload::{Held, Upload},
 };
 
 /// Rows that are encoded at a time. Fewer wait for more of their partition.
@@ -47,9 +48,6 @@ const MOST_BYTES: usize = 128 << 20;
 
 /// A file that has so many bytes is closed, and another begun.
 const FILE_BYTES: usize = 256 << 20;
-
-/// What is sent to a store at a time.
-const PART_BYTES: usize = 8 << 20;
 
 /// One writer of a table: give it batches, then take what it has written. Dropped before, it leaves nothing that anybody reads.
 pub struct TableWriter {
@@ -83,7 +81,9 @@ struct Part {
 
 struct OpenFile {
     url: Url,
-    writer: AsyncArrowWriter<BufWriter>,
+    writer: AsyncArrowWriter<Upload>,
+    /// Bytes on their way.
+    upload: Held,
     stats: FileStatsAccumulator,
     rows: u64,
 }
@@ -173,6 +173,10 @@ impl TableWriter {
                 Some(places) => take_record_batch(&batch, &places)?,
             };
             part.waiting_bytes += slice_bytes(&taken)?;
+            if taken.num_rows() > ROWS / 2 {
+                // Those few that wait go first, for they cost less by themselves than copying these to them.
+                part.waiting.finish_buffered_batch()?;
+            }
             part.waiting.push_batch(taken)?;
             part.encode_completed(&self.output, &mut self.written)?;
         }
@@ -260,7 +264,7 @@ impl Drop for TableWriter {
 
 impl Part {
     fn memory_bytes(&self) -> usize {
-        self.waiting_bytes + self.file.as_ref().map_or(0, |file| file.writer.memory_size())
+        self.waiting_bytes + self.file.as_ref().map_or(0, |file| file.writer.memory_size() + file.upload.bytes())
     }
 
     /// Encodes the rows that wait, as far as there are enough of them; files that are large enough are `written`.
@@ -345,7 +349,8 @@ impl Output {
         let located = |cause: &dyn fmt::Display| Error::Location { uri: self.uri.clone(), reason: cause.to_string() };
         let url = context.write_dir().join(&name).map_err(|cause| located(&cause))?;
         let path = Path::from_url_path(url.path()).map_err(|cause| located(&cause))?;
-        let target = BufWriter::with_capacity(Arc::clone(&self.store), path, PART_BYTES);
+        let target = Upload::new(Arc::clone(&self.store), path);
+        let upload = target.held();
         // Where the log has no statistics of a column, nobody prunes by those of its pages.
         let mut properties = self.properties.clone().into_builder().set_statistics_enabled(EnabledStatistics::None);
         for column in context.stats_columns() {
@@ -353,18 +358,16 @@ impl Output {
                 properties.set_column_statistics_enabled(ColumnPath::new(column.to_vec()), EnabledStatistics::Page);
         }
         for (column, field) in first.columns().iter().zip(first.schema_ref().fields()) {
-            let sample = column.slice(0, column.len().min(SAMPLE));
-            if is_varied(&sample)? {
+            if let Some(encoding) = encoding(&column.slice(0, column.len().min(SAMPLE)))? {
                 let path = ColumnPath::from(vec![field.name().clone()]);
-                properties = properties.set_column_dictionary_enabled(path.clone(), false);
-                if is_near(&sample)? {
-                    properties = properties.set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);
-                }
+                properties =
+                    properties.set_column_dictionary_enabled(path.clone(), false).set_column_encoding(path, encoding);
             }
         }
         let writer = AsyncArrowWriter::try_new(target, first.schema(), Some(properties.build()))
             .map_err(Error::file("write", url.as_str()))?;
-        Ok(OpenFile { stats: FileStatsAccumulator::new(context.stats_columns(), &self.physical), url, writer, rows: 0 })
+        let stats = FileStatsAccumulator::new(context.stats_columns(), &self.physical);
+        Ok(OpenFile { url, writer, upload, stats, rows: 0 })
     }
 }
 
@@ -380,16 +383,24 @@ fn context(state: &Arc<WriteState>, values: HashMap<String, Scalar>) -> KernelRe
 /// Rows by which the columns of a file are judged.
 const SAMPLE: usize = 1000;
 
-/// Whether most values of a column are others than those before: looking each up in a dictionary is a fifth of the work then, and in
-/// vain.
-fn is_varied(sample: &ArrayRef) -> Result<bool> {
-    if sample.len() < SAMPLE || sample.data_type().is_nested() {
-        return Ok(false);
+/// How the values of a column are written that begins so; nothing: as words of a dictionary, which is best where they repeat. Where
+/// most do not in so few rows, looking each up is a fifth of the work, and in vain for texts; numbers are worth it as long as some do.
+/// `benchmarks/results/files.txt` has what each costs.
+fn encoding(sample: &ArrayRef) -> Result<Option<Encoding>> {
+    let of = sample.data_type();
+    if sample.len() < SAMPLE || of.is_nested() {
+        return Ok(None);
     }
-    let converter = RowConverter::new(vec![SortField::new(sample.data_type().clone())])?;
+    let converter = RowConverter::new(vec![SortField::new(of.clone())])?;
     let values = converter.convert_columns(&[Arc::clone(sample)])?;
-    let distinct: HashSet<_> = values.iter().collect();
-    Ok(distinct.len() > SAMPLE / 2)
+    let distinct = values.iter().collect::<HashSet<_>>().len();
+    Ok(match of {
+        _ if distinct <= SAMPLE / 2 => None,
+        DataType::Utf8 | DataType::Binary => Some(Encoding::DELTA_LENGTH_BYTE_ARRAY),
+        _ if is_near(sample)? => Some(Encoding::DELTA_BINARY_PACKED),
+        _ if distinct <= SAMPLE * 9 / 10 => None,
+        _ => Some(Encoding::PLAIN),
+    })
 }
 
 /// Whether most values of a column are numbers or times near those before, which are small as differences and leave less to compress.

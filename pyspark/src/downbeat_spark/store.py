@@ -1,0 +1,110 @@
+"""Where a lake's files are: a folder of this machine, or a bucket that the environment knows the way to.
+
+Keys and endpoints come from the environment alone, the same variables for every part: `AWS_ACCESS_KEY_ID`,
+`AWS_SECRET_ACCESS_KEY`, `AWS_REGION`, and for a store that is not AWS one of `ENDPOINTS`; for Google's store
+`GOOGLE_APPLICATION_CREDENTIALS` and the like. The native library reads them by itself (`rust/lake/src/store.rs`); this is the
+same for Python's readers.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
+
+from downbeat_spark.errors import BadInput
+
+#: Variables that may hold the address of an S3 store, the first that is set wins.
+ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT", "S3_ENDPOINT")
+
+_SCHEMES = ("s3", "s3a", "gs")
+
+
+def located(uri: str | Path) -> str:
+    """An address as every part takes it, without a slash at its end: an absolute path, `s3://bucket/prefix` or `gs://…`.
+
+    Raises `BadInput` for any other scheme.
+    """
+    scheme, separator, rest = str(uri).partition("://")
+    if not separator:
+        return str(Path(uri).absolute())
+    if scheme not in _SCHEMES:
+        raise BadInput(f"{uri} is no place for a lake: give a folder, s3://bucket/prefix or gs://bucket/prefix")
+    return f"{'s3' if scheme == 's3a' else scheme}://{rest.strip('/')}"
+
+
+def is_folder(uri: str) -> bool:
+    """Whether an address is one of this machine."""
+    return "://" not in uri
+
+
+def options(uri: str) -> dict[str, str]:
+    """What `deltalake` has to be told of the way to a store, beside what it reads of the environment by itself."""
+    endpoint = next((os.environ[name] for name in ENDPOINTS if os.environ.get(name)), None)
+    if endpoint is None or not uri.startswith("s3://"):
+        return {}
+    return {"AWS_ENDPOINT_URL": endpoint, "AWS_ALLOW_HTTP": str(endpoint.startswith("http://")).lower()}
+
+
+class Files:
+    """Small files of a lake, each read and written as a whole."""
+
+    def __init__(self, uri: str) -> None:
+        """Nothing is asked of the store yet."""
+        self._uri = uri
+
+    def read(self, name: str) -> dict[str, Any] | None:
+        """The JSON in a file; nothing if there is none. Raises `BadInput` if the store cannot be asked."""
+        if is_folder(self._uri) and not Path(self._uri).exists():
+            return None
+        try:
+            return json.loads(bytes(obstore.get(self._open(), name).bytes()))  # type: ignore[no-any-return]
+        except (NotFoundError, FileNotFoundError):
+            return None
+        except (BaseError, OSError) as error:
+            raise cannot("read", self._uri, error) from error
+
+    def create(self, name: str, content: dict[str, Any]) -> bool:
+        """Write a file unless it is there already: then nothing is written, and the answer is no.
+
+        Raises `BadInput` if it cannot be written.
+        """
+        try:
+            if is_folder(self._uri):
+                Path(self._uri).mkdir(parents=True, exist_ok=True)
+            obstore.put(self._open(), name, json.dumps(content, indent=1).encode(), mode="create")
+        except (AlreadyExistsError, FileExistsError):
+            return False
+        except (BaseError, OSError) as error:
+            raise cannot("write to", self._uri, error) from error
+        return True
+
+    def _open(self) -> Any:
+        if is_folder(self._uri):
+            return obstore.store.LocalStore(self._uri)
+        told = options(self._uri)
+        config = {"endpoint": told["AWS_ENDPOINT_URL"]} if told else {}
+        return obstore.store.from_url(  # type: ignore[call-overload]
+            self._uri,
+            config=config,
+            client_options={"allow_http": told.get("AWS_ALLOW_HTTP") == "true"},
+            retry_config={"max_retries": 3, "retry_timeout": dt.timedelta(seconds=20)},
+        )
+
+
+def cannot(do: str, uri: str, error: Exception) -> BadInput:
+    """What to tell of an error of a store, or of a disk: what could not be done, why, and what to do next."""
+    advice = "choose another --lake"
+    if not is_folder(uri):
+        advice = f"check the bucket, the endpoint and the credentials in the environment, or {advice}"
+    # A store answers with a document, and clients tell of each other's errors, line by line.
+    told = re.sub(r"\x1b\[\d+m", "", str(error))
+    found = re.search(r"<Code>(.*?)</Code>(?:.*?<Message>(.*?)</Message>)?", told, re.DOTALL)
+    cause = ": ".join(filter(None, found.groups())) if found else " ".join(told.split())[:300]
+    return BadInput(f"cannot {do} the lake {uri} ({cause}): {advice}")
