@@ -108,7 +108,8 @@ soak: build $(GATEWAY) ## the long form of the kill tests: fifty rounds of the i
 	DOWNBEAT_SOAK_ROUNDS=50 DOWNBEAT_SOAK_KILLS=200 $(VENV)/python benchmarks/run.py soak-ingest soak-source
 
 .PHONY: bench
-bench: build ## measure what is claimed, into benchmarks/
+bench: build $(GATEWAY) ## measure what is claimed, into benchmarks/
+	cargo build --release --locked --workspace
 	$(VENV)/python benchmarks/run.py
 
 .PHONY: format

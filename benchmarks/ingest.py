@@ -8,16 +8,18 @@
 
 Then the lake is compared with the truth, and a Rust program of its own does what tasks of the ingest do (`native/`), for what
 Spark adds and where the time goes. `freshness`: from a row's arrival to the moment when it can be read from every table,
-at a steady rate; a table has it when its commit is there.
+at a steady rate; a table has it when its commit is there. With `--store` the same for a lake in an object store.
 
     .venv/bin/python benchmarks/ingest.py                        both, some twenty minutes
     .venv/bin/python benchmarks/ingest.py catch-up --quick       one of them, on a few rows: only to see that it runs
+    stores/with-versitygw.sh .venv/bin/python benchmarks/ingest.py freshness --store s3://lake/bench
 """
 
 from __future__ import annotations
 
 import argparse
 import datetime as dt
+import re
 import subprocess
 import sys
 import tempfile
@@ -28,11 +30,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import bare
+import obstore
 from downbeat_spark import tables
 from downbeat_spark._stop import StopRequest
 from downbeat_spark.ingest import CONTRACT, TRIGGER, build, ingest
 from downbeat_spark.lake import Lake
 from downbeat_spark.reconcile import reconcile
+from downbeat_spark.store import Files, is_folder
 from plain_sql import plain_cleanse
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -60,9 +64,18 @@ FULL = Size(until="2026-10-21", rounds=1, rates=(20_000, 1_000), warm=30, second
 QUICK = Size(until="2026-10-02", rounds=1, rates=(500,), warm=10, seconds=10)
 
 
-def ours(spark: SparkSession, uri: str, lake: Path, trigger: str | None, stop: StopRequest) -> None:
-    """The job's own function."""
-    ingest(spark, uri=uri, lake=Lake(lake), stop=stop, trigger=trigger, max_offsets_per_trigger=BATCH)
+def ours(place: tuple[SparkSession, str], lake: Lake, trigger: str | None, stop: StopRequest, checkpoint: Path) -> None:
+    """The job's own function, of a session and the address of a server."""
+    spark, uri = place
+    ingest(
+        spark,
+        uri=uri,
+        lake=lake,
+        stop=stop,
+        checkpoint=checkpoint,
+        trigger=trigger,
+        max_offsets_per_trigger=BATCH,
+    )
 
 
 def kafka_way(records: DataFrame, spark: SparkSession, uri: str, *beside: str) -> DataFrame:
@@ -127,7 +140,7 @@ def run_out(stream: DataFrame, write: Callable[[DataFrame, int], None], folder: 
     writer.trigger(availableNow=True).start().awaitTermination()
 
 
-def catch_up(spark: SparkSession, kafka: Broker, folder: Path, size: Size) -> None:
+def catch_up(spark: SparkSession, kafka: Broker, folder: Path, size: Size, store: str | None) -> None:
     """Measure each way over the same rows, print, and compare the lake with the truth."""
     world = [*WORLD, "--until", size.until]
     export = [str(ROOT / "target/release/downbeat"), "export", *world, "--out", str(folder / "events")]
@@ -143,7 +156,10 @@ def catch_up(spark: SparkSession, kafka: Broker, folder: Path, size: Size) -> No
         cleansed = build(followed.option("dedupe.key", "event_id").load(), contract=CONTRACT.read_text())
         topic = records(spark, kafka, "events", startingOffsets="earliest", maxOffsetsPerTrigger="400000")
         ways: dict[str, tuple[Callable[[Path], None], int]] = {
-            "Downbeat, all tables": (lambda to: ours(spark, uri, to, None, stop), server.pid),
+            "Downbeat, all tables": (
+                lambda to: ours((spark, uri), Lake(to), None, stop, to / "checkpoint"),
+                server.pid,
+            ),
             "Kafka, SQL, Delta: two tables": (
                 lambda to: run_out(kafka_way(topic, spark, uri), write_clean_and_refused(to), to),
                 kafka.pid,
@@ -192,7 +208,7 @@ def without_spark(spark: SparkSession, uri: str, folder: Path, seconds: float) -
     print()
 
 
-def freshness(spark: SparkSession, kafka: Broker, folder: Path, size: Size) -> None:
+def freshness(spark: SparkSession, kafka: Broker, folder: Path, size: Size, store: str | None) -> None:
     """Measure both ways at every rate, print."""
     print(f"Freshness: arrival -> readable in every table, seconds; {size.seconds} s each, after {size.warm} s\n")
     print(f"{'events/s':>8}  {'':34}{'p50':>8}{'p95':>8}{'p99':>8}{'rows':>12}{'files/min':>11}")
@@ -201,15 +217,18 @@ def freshness(spark: SparkSession, kafka: Broker, folder: Path, size: Size) -> N
     for rate in size.rates:
         with start(*world, "--rate", str(rate)) as server:
             place = Place(spark, server, kafka, rate)
-            of_downbeat(place, folder / f"downbeat-{rate}", size)
+            of_downbeat(place, Lake(folder / f"downbeat-{rate}"), folder, size)
+            if store:
+                of_downbeat(place, Lake(f"{store}/downbeat-{rate}-{time.time_ns()}"), folder, size)
             of_kafka(place, folder, size)
 
 
-def of_downbeat(place: Place, lake: Path, size: Size) -> None:
+def of_downbeat(place: Place, lake: Lake, folder: Path, size: Size) -> None:
     """The ingest with its own defaults, as `make demo` runs it: the history first, then what arrives."""
-    stop = StopRequest()
-    ours(place.spark, place.server.uri, lake, None, stop)
-    caught_up = set(_commits(lake / "progress"))
+    stop, checkpoint = StopRequest(), folder / "checkpoints" / str(time.time_ns())
+    at = (place.spark, place.server.uri)
+    ours(at, lake, None, stop, checkpoint)
+    caught_up = set(_commits(lake))
     begun = time.time() + size.warm
 
     def end() -> None:
@@ -217,20 +236,25 @@ def of_downbeat(place: Place, lake: Path, size: Size) -> None:
         stop.set()
 
     threading.Thread(target=end, daemon=True).start()
-    ours(place.spark, place.server.uri, lake, TRIGGER, stop)
-    done = {n: at for n, at in _commits(lake / "progress").items() if n not in caught_up}
-    progress = place.spark.read.format("delta").load(str(lake / "progress"))
+    ours(at, lake, TRIGGER, stop, checkpoint)
+    done = {n: at for n, at in _commits(lake).items() if n not in caught_up}
+    batches = [
+        (1000 * done[batch["sequence"] + 1], dict(batch["from_offsets"]), dict(batch["until_offsets"]))
+        for batch in lake.open(tables.PROGRESS).to_pyarrow_table().to_pylist()
+        if batch["sequence"] + 1 in done
+    ]
     ends = place.spark.createDataFrame(
-        [(version - 1, at * 1000) for version, at in done.items()], "sequence BIGINT, done DOUBLE"
+        batches, "done DOUBLE, from_offsets MAP<INT, BIGINT>, until_offsets MAP<INT, BIGINT>"
     )
-    ranges = progress.join(ends, "sequence").select(
-        "done", "from_offsets", F.explode("until_offsets").alias("partition", "until")
-    )
+    ranges = ends.select("done", "from_offsets", F.explode("until_offsets").alias("partition", "until"))
     ranges = ranges.selectExpr("done", "partition", "from_offsets[partition] AS first", "until")
     rows = arrivals(place).join(F.broadcast(ranges), "partition").where("offset >= first AND offset < until")
     within = rows.where(F.col("arrival").between(begun * 1000, (begun + size.seconds) * 1000))
     seconds = [row[0] / 1000 for row in within.selectExpr("done - arrival").collect()]
-    show(place.rate, f"Downbeat, {len(tables.BATCH_TABLES) + 1} tables", seconds, _files(lake, begun, size))
+    files = [at for path, at in _objects(lake) if path.endswith(".parquet") and "_delta_log" not in path]
+    where = "" if is_folder(lake.uri) else " in a store"
+    name = f"Downbeat, {len(tables.BATCH_TABLES) + 1} tables{where}"
+    show(place.rate, name, seconds, _a_minute(files, begun, size))
 
 
 def of_kafka(place: Place, folder: Path, size: Size) -> None:
@@ -262,18 +286,28 @@ def of_kafka(place: Place, folder: Path, size: Size) -> None:
     sent = F.unix_micros("timestamp") / 1_000_000
     rows = clean.join(F.broadcast(ends), "batch").where(sent.between(begun, begun + size.seconds))
     seconds = [row[0] for row in rows.select(F.col("done") - sent).collect()]
-    show(place.rate, "Kafka, SQL, Delta: two tables", seconds, _files(to, begun, size))
+    files = [at for path, at in _objects(Lake(to)) if path.endswith(".parquet") and "_delta_log" not in path]
+    show(place.rate, "Kafka, SQL, Delta: two tables", seconds, _a_minute(files, begun, size))
 
 
-def _commits(table: Path) -> dict[int, float]:
-    """When each version of a table came to be, in seconds since 1970."""
-    return {int(file.stem): file.stat().st_mtime for file in (table / "_delta_log").glob("*.json")}
+def _objects(lake: Lake) -> list[tuple[str, float]]:
+    """The files of a lake, and when each came to be, in seconds since 1970."""
+    if is_folder(lake.uri):
+        return [(str(file), file.stat().st_mtime) for file in lake.path.rglob("*") if file.is_file()]
+    bucket, _, prefix = lake.uri.removeprefix("s3://").partition("/")
+    objects = obstore.list(Files(f"s3://{bucket}").open(), prefix).collect()
+    return [(held["path"], held["last_modified"].timestamp()) for held in objects]
 
 
-def _files(lake: Path, begun: float, size: Size) -> float:
-    """Files of rows that were made a minute."""
-    made = [file.stat().st_mtime for file in lake.rglob("*.parquet") if "_delta_log" not in file.parts]
-    return sum(begun <= at <= begun + size.seconds for at in made) * 60 / size.seconds
+def _commits(lake: Lake) -> dict[int, float]:
+    """When each version of `progress`, which is written last, came to be."""
+    logged = [(re.search(r"progress/_delta_log/(\d+)\.json$", path), at) for path, at in _objects(lake)]
+    return {int(found[1]): at for found, at in logged if found}
+
+
+def _a_minute(times: list[float], begun: float, size: Size) -> float:
+    """How many a minute."""
+    return sum(begun <= at <= begun + size.seconds for at in times) * 60 / size.seconds
 
 
 def show(rate: int, name: str, seconds: list[float], files: float) -> None:
@@ -290,6 +324,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"any of {', '.join(SECTIONS)}; none: all")
     parser.add_argument("--quick", action="store_true", help="few rows, for a minute or two; its numbers mean nothing")
+    parser.add_argument("--store", help="freshness of a lake in an object store as well, e.g. s3://bucket/prefix")
     arguments = parser.parse_args()
     if unknown := set(arguments.sections) - set(SECTIONS):
         parser.error(f"there is no section called {', '.join(unknown)}; there are {', '.join(SECTIONS)}")
@@ -297,7 +332,7 @@ def main() -> int:
     spark = session("ingest", cores=2, heap="4g")
     with tempfile.TemporaryDirectory(prefix="downbeat-bench-") as name, broker() as kafka:
         for section in arguments.sections or SECTIONS:
-            SECTIONS[section](spark, kafka, Path(name), QUICK if arguments.quick else FULL)
+            SECTIONS[section](spark, kafka, Path(name), QUICK if arguments.quick else FULL, arguments.store)
             print()
     spark.stop()
     return 0

@@ -9,16 +9,18 @@ from __future__ import annotations
 import os
 import random
 import re
+import shlex
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import MappingProxyType
 
 import pytest
+import standalone
 from conftest import SHORT_LIVED, WORLD, Server, assert_same_rows, ingest_all, serve
 from downbeat_spark import session, tables
 from downbeat_spark.lake import Lake
@@ -37,10 +39,9 @@ COMMITS = EACH * 3 // 2
 BATCH_ROWS = 200
 
 
-# Two executors, where a task that runs for a moment is run a second time beside the first, and one that fails again.
+# On two machines, where a task that runs for a moment is run a second time beside the first, and one that fails again.
 SPECULATING = {
-    "spark.master": "local-cluster[2,1,1024]",
-    "spark.executor.memory": "1g",
+    "spark.executor.memory": "768m",
     "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1",
     "spark.task.maxFailures": "4",
     "spark.speculation": "true",
@@ -53,19 +54,26 @@ SPECULATING = {
 }
 
 
+def submit(
+    server: Server, lake: Lake, folder: Path, *arguments: str, settings: Mapping[str, str] = MappingProxyType({})
+) -> list[str]:
+    """The command of the ingest under spark-submit."""
+    properties = folder / "spark.properties"
+    settings = {**session.settings(), **SHORT_LIVED, "spark.master": "local[2]", **settings}
+    properties.write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
+    return [
+        *(str(Path(sys.executable).with_name("spark-submit")), "--properties-file", str(properties)),
+        *(str(session.PROJECT / "pyspark" / "jobs" / "ingest.py"), "--uri", server.uri, "--lake", lake.uri),
+        *("--max-offsets-per-trigger", str(BATCH_ROWS), *arguments),
+    ]
+
+
 @contextmanager
 def submitted(
     server: Server, lake: Lake, folder: Path, *arguments: str, settings: Mapping[str, str] = MappingProxyType({})
 ) -> Iterator[subprocess.Popen[bytes]]:
     """The ingest under spark-submit, in a process group of its own; its output is in `folder`/ingest.log."""
-    properties = folder / "spark.properties"
-    settings = {**session.settings(), **SHORT_LIVED, "spark.master": "local[2]", **settings}
-    properties.write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
-    command = [
-        *(str(Path(sys.executable).with_name("spark-submit")), "--properties-file", str(properties)),
-        *(str(session.PROJECT / "pyspark" / "jobs" / "ingest.py"), "--uri", server.uri, "--lake", lake.uri),
-        *("--max-offsets-per-trigger", str(BATCH_ROWS), *arguments),
-    ]
+    command = submit(server, lake, folder, *arguments, settings=settings)
     environment = {**os.environ, "PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable}
     with (folder / "ingest.log").open("ab") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
@@ -105,9 +113,13 @@ def test_killed_at_any_moment_the_ingest_loses_and_doubles_nothing(
     # Enough rows that no round comes to their end.
     rows = ROUNDS * (COMMITS // EACH + 2) * BATCH_ROWS
     arguments = ["--trigger", "0 seconds", "--checkpoint", str(checkpoint)]
-    with serve(*WORLD, "--listeners", str(rows // 10)) as server:
+    with ExitStack() as stack:
+        server = stack.enter_context(serve(*WORLD, "--listeners", str(rows // 10)))
+        settings: dict[str, str] = {}
+        if where == "speculating":
+            cluster = stack.enter_context(standalone.cluster(tmp_path / "cluster"))
+            settings = SPECULATING | {"spark.master": cluster.uri, "spark.eventLog.dir": str(events)}
         for number in range(ROUNDS):
-            settings = SPECULATING | {"spark.eventLog.dir": str(events)} if where == "speculating" else {}
             with submitted(server, lake, tmp_path, *arguments, settings=settings) as process:
                 wanted = commits(folder) + chance.randint(1, COMMITS)
                 wait_for_commits(process, folder, wanted, log)
@@ -129,6 +141,35 @@ def test_killed_at_any_moment_the_ingest_loses_and_doubles_nothing(
         result = reconcile(spark, uri=server.uri, lake=lake)
     assert result.differences == []
     assert result.counts["produced"] > rows
+
+
+def test_a_full_disk_is_told_in_one_line_and_the_ingest_goes_on_once_there_is_room(
+    spark: SparkSession, server: Server, tmp_path: Path
+) -> None:
+    lake, kept = Lake(tmp_path / "lake"), Lake(tmp_path / "kept")
+    lake.path.mkdir()
+    arguments = ["--available-now", "--checkpoint", str(tmp_path / "checkpoint"), "--max-offsets-per-trigger", "600"]
+    ingest = shlex.join(submit(server, lake, tmp_path, *arguments))
+    # A disk of its own, which is there as long as this shell: first there is room for some batches, then for all.
+    script = f"""
+        mount -t tmpfs -o size=32m tmpfs {lake.path}
+        head -c 31m /dev/zero > {lake.path}/filler
+        {ingest} > {tmp_path}/full.log 2>&1
+        echo "exit code $?" >> {tmp_path}/full.log
+        rm {lake.path}/filler
+        {ingest} > {tmp_path}/room.log 2>&1 && cp -r {lake.path} {kept.path}
+    """
+    mounting = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount", "--map-root-user"]
+    environment = {**os.environ, "PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable}
+    subprocess.run([*mounting, "sh", "-c", script], env=environment, check=True, timeout=180)
+    told = (tmp_path / "full.log").read_text()
+    errors = [line for line in told.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1, told
+    assert "No space left on device" in errors[0]
+    assert "check that there is room on the disk" in errors[0]
+    assert told.endswith("exit code 2\n")
+    assert re.search(r"^batch 0: ", told, re.MULTILINE), told
+    assert reconcile(spark, uri=server.uri, lake=kept).differences == []
 
 
 def test_sigterm_ends_the_ingest_between_two_batches(spark: SparkSession, server: Server, tmp_path: Path) -> None:

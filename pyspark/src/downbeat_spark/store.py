@@ -64,7 +64,7 @@ class Files:
         if is_folder(self._uri) and not Path(self._uri).exists():
             return None
         try:
-            return json.loads(bytes(obstore.get(self._open(), name).bytes()))  # type: ignore[no-any-return]
+            return json.loads(bytes(obstore.get(self.open(), name).bytes()))  # type: ignore[no-any-return]
         except (NotFoundError, FileNotFoundError):
             return None
         except (BaseError, OSError) as error:
@@ -78,14 +78,15 @@ class Files:
         try:
             if is_folder(self._uri):
                 Path(self._uri).mkdir(parents=True, exist_ok=True)
-            obstore.put(self._open(), name, json.dumps(content, indent=1).encode(), mode="create")
+            obstore.put(self.open(), name, json.dumps(content, indent=1).encode(), mode="create")
         except (AlreadyExistsError, FileExistsError):
             return False
         except (BaseError, OSError) as error:
             raise cannot("write to", self._uri, error) from error
         return True
 
-    def _open(self) -> Any:
+    def open(self) -> Any:
+        """The store, whose paths begin at the lake."""
         if is_folder(self._uri):
             return obstore.store.LocalStore(self._uri)
         told = options(self._uri)

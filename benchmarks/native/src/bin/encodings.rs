@@ -1,6 +1,6 @@
 //! What the columns of Parquet files cost, by encoding, compression and size of a row group: nanoseconds and bytes a row.
 //!
-//!     cargo run --release -p downbeat-lake --example encodings -- lake/events/event_date=2026-10-02/*.parquet
+//!     target/release/encodings lake/events/event_date=2026-10-02/*.parquet
 
 #![allow(
     clippy::print_stdout,
@@ -30,8 +30,8 @@ fn main() {
         let schema = Arc::clone(reader.schema());
         let batches: Vec<_> = reader.build().unwrap().map(Result::unwrap).collect();
         let all = concat_batches(&schema, &batches).unwrap();
-        println!("{path}: {} rows", all.num_rows());
-        println!("\n{:22}{:>14}{:>20}{:>20}{:>20}{:>20}", "ns, bytes a row", "", "dictionary", "plain", "delta", "");
+        println!("{} rows", all.num_rows());
+        println!("{:36}{:>20}{:>20}{:>20}{:>20}", "ns, bytes a row", "dictionary", "plain", "differences", "lengths");
         for column in 0..all.num_columns() {
             one(&all.project(&[column]).unwrap());
         }
