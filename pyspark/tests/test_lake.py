@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from deltalake import CommitProperties, Transaction, write_deltalake
-from downbeat_spark import tables
+from downbeat_spark import ingest, quality, tables
 from downbeat_spark.errors import BadInput, Refused
 from downbeat_spark.lake import Lake
 from object_store import Store
@@ -190,6 +190,16 @@ def test_a_store_that_does_not_know_us_is_told(tmp_path: Path, store: Store, mon
         Lake("s3://nowhere/lake").claim(world="w1", checkpoint=tmp_path / "checkpoint")
     with pytest.raises(BadInput, match="ftp://x is no place for a lake"):
         Lake("ftp://x")
+
+
+def test_programs_tell_of_lakes_that_they_cannot_use(capsys: pytest.CaptureFixture[str]) -> None:
+    for main, lake, told in (
+        (ingest.main, "ftp://x", "ftp://x is no place for a lake"),
+        (quality.main, "s3://lake/x", "the lake s3://lake/x is in a store, and this needs one in a folder"),
+    ):
+        with pytest.raises(SystemExit, match="2"):
+            main(["--uri", "grpc://127.0.0.1:1", "--lake", lake][0 if main is ingest.main else 2 :])
+        assert told in capsys.readouterr().err
 
 
 def test_a_folder_without_a_lake_is_told(tmp_path: Path) -> None:

@@ -226,6 +226,14 @@ def lake_argument(text: str) -> Lake:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
+def lake_in_folder(text: str) -> Lake:
+    """The same for a program whose Spark reads it: that has no way to stores."""
+    lake = lake_argument(text)
+    if not store.is_folder(lake.uri):
+        raise argparse.ArgumentTypeError(f"the lake {lake.uri} is in a store, and this needs one in a folder")
+    return lake
+
+
 def _listed(folder: Path) -> list[Path]:
     return list(folder.iterdir()) if folder.exists() else []
 

@@ -21,7 +21,7 @@ from pyspark.sql import SparkSession
 from downbeat_spark import _main, session, tables
 from downbeat_spark.errors import BadInput, DownbeatError
 from downbeat_spark.ingest import say
-from downbeat_spark.lake import Lake, lake_argument
+from downbeat_spark.lake import Lake, lake_in_folder
 
 #: A week: longer than any query runs, and long enough to look back after a mishap.
 RETAIN_HOURS = 7 * 24
@@ -90,7 +90,7 @@ def find_table(name: str, *, lake: Lake) -> tables.Table:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The job's command line; the exit code is 0, or 2 if it could not be done."""
     parser = argparse.ArgumentParser(prog="maintain.py", description="Compact and vacuum one table of a lake.")
-    parser.add_argument("--lake", required=True, type=lake_argument, help="folder of the lake")
+    parser.add_argument("--lake", required=True, type=lake_in_folder, help="folder of the lake")
     parser.add_argument("--table", required=True, help="name of the table, e.g. events")
     parser.add_argument(
         "--retain-hours",

@@ -27,7 +27,7 @@ from pyspark.sql import functions as F
 from downbeat_spark import _main, session, tables, world
 from downbeat_spark.errors import Refused
 from downbeat_spark.ingest import append, say
-from downbeat_spark.lake import Lake, Offsets, lake_argument
+from downbeat_spark.lake import Lake, Offsets, lake_in_folder
 from downbeat_spark.versions import Cut, last_cut
 
 KEY = ["partition", "offset"]
@@ -399,7 +399,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The job's command line; the exit code is 0 if equal, 1 if the lake differs, 2 if it could not be compared."""
     parser = argparse.ArgumentParser(prog="reconcile.py", description="Compare a lake with the log and its truth.")
     parser.add_argument("--uri", required=True, help="event server of the lake's world, e.g. grpc://127.0.0.1:8815")
-    parser.add_argument("--lake", required=True, type=lake_argument, help="folder of the lake")
+    parser.add_argument("--lake", required=True, type=lake_in_folder, help="folder of the lake")
     options: Any = parser.parse_args(arguments)
 
     def job() -> int:

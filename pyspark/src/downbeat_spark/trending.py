@@ -21,7 +21,7 @@ from downbeat_spark import _main, session, tables, world
 from downbeat_spark._stop import StopRequest
 from downbeat_spark.errors import DownbeatError, Refused
 from downbeat_spark.ingest import CONTRACT, append, build, run_until_stopped, say
-from downbeat_spark.lake import Lake, lake_argument
+from downbeat_spark.lake import Lake, lake_in_folder
 from downbeat_spark.versions import commit_note
 
 #: Tracks that are ranked of each hour and country.
@@ -142,7 +142,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--uri", required=True, help="event server, e.g. grpc://127.0.0.1:8815; replicas separated by commas"
     )
-    parser.add_argument("--lake", required=True, type=lake_argument, help="folder of a lake that holds the same world")
+    parser.add_argument("--lake", required=True, type=lake_in_folder, help="folder of a lake that holds the same world")
     parser.add_argument("--wait", default=WAIT, help="how long after its end an hour is ranked (default: %(default)s)")
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--trigger", default="1 minute", help="how often to look for new rows (default: %(default)s)")

@@ -18,4 +18,5 @@ mod writer;
 pub use error::{Error, Result};
 pub use table::Table;
 pub use task::TaskWriter;
+pub use upload::Upload;
 pub use writer::TableWriter;

@@ -49,6 +49,9 @@ const MOST_BYTES: usize = 128 << 20;
 /// A file that has so many bytes is closed, and another begun.
 const FILE_BYTES: usize = 256 << 20;
 
+/// What is sent to a store at a time.
+const PART_BYTES: usize = 8 << 20;
+
 /// One writer of a table: give it batches, then take what it has written. Dropped before, it leaves nothing that anybody reads.
 pub struct TableWriter {
     root: Url,
@@ -349,7 +352,7 @@ impl Output {
         let located = |cause: &dyn fmt::Display| Error::Location { uri: self.uri.clone(), reason: cause.to_string() };
         let url = context.write_dir().join(&name).map_err(|cause| located(&cause))?;
         let path = Path::from_url_path(url.path()).map_err(|cause| located(&cause))?;
-        let target = Upload::new(Arc::clone(&self.store), path);
+        let target = Upload::new(Arc::clone(&self.store), path, PART_BYTES);
         let upload = target.held();
         // Where the log has no statistics of a column, nobody prunes by those of its pages.
         let mut properties = self.properties.clone().into_builder().set_statistics_enabled(EnabledStatistics::None);

@@ -11,12 +11,13 @@ use std::{
     time::Duration,
 };
 
-use downbeat_lake::store::{Bucket, bucket};
-use futures::{StreamExt, TryStreamExt};
-use object_store::{
-    Error, MultipartUpload, ObjectStore, ObjectStoreExt, PutMode, PutOptions, path::Path as ObjectPath,
+use downbeat_lake::{
+    Upload,
+    store::{Bucket, bucket},
 };
-use tokio::{runtime::Handle, task::JoinSet, time::timeout};
+use futures::{StreamExt, TryStreamExt};
+use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, path::Path as ObjectPath};
+use tokio::{runtime::Handle, time::timeout};
 
 use super::stop::Stop;
 use crate::failure::{Failure, Result};
@@ -27,9 +28,6 @@ const WRITE_BYTES: usize = 1024 * 1024;
 /// Bytes in a part of an upload. A store takes 10,000 parts of an object, so that this bounds a file to 156 GiB, and some
 /// want them all of one size. With the parts on their way, a thread holds three of them.
 const PART_BYTES: usize = 16 * 1024 * 1024;
-
-/// Parts of a file on their way: while one waits for the store's answer, another is sent.
-const PARTS_UNDER_WAY: usize = 2;
 
 /// Parts of an object that every store takes.
 const MAX_PARTS: usize = 10_000;
@@ -147,12 +145,10 @@ impl Destination {
     pub(super) fn create(&self, name: &str) -> io::Result<Whole> {
         let target = match self {
             Self::Folder(folder) => Target::File(NewFile::create(&folder.path, name)?),
-            Self::Store(store) => Target::Object(Upload {
+            Self::Store(store) => Target::Object(Object {
+                upload: Upload::new(Arc::clone(&store.store), store.path(name), PART_BYTES),
                 store: store.clone(),
-                path: store.path(name),
-                begun: None,
                 parts: 0,
-                sent: JoinSet::new(),
             }),
         };
         Ok(Whole { buffer: Vec::new(), target })
@@ -326,7 +322,7 @@ pub(super) struct Whole {
 #[derive(Debug)]
 enum Target {
     File(NewFile),
-    Object(Upload),
+    Object(Object),
 }
 
 impl Write for Whole {
@@ -410,15 +406,13 @@ impl Drop for NewFile {
 
 /// An object under way: sent at once if it is small, else part by part.
 #[derive(Debug)]
-struct Upload {
+struct Object {
     store: Store,
-    path: ObjectPath,
-    begun: Option<Box<dyn MultipartUpload>>,
+    upload: Upload,
     parts: usize,
-    sent: JoinSet<object_store::Result<()>>,
 }
 
-impl Upload {
+impl Object {
     fn send(&mut self, part: Vec<u8>) -> io::Result<()> {
         self.parts += 1;
         if self.parts > MAX_PARTS {
@@ -428,57 +422,21 @@ impl Upload {
                 PART_BYTES / 1024 / 1024
             )));
         }
-        let Self { store, path, begun, sent, .. } = self;
-        store.wait(async {
-            let upload = match begun {
-                Some(upload) => upload,
-                None => begun.insert(store.store.put_multipart(path).await?),
-            };
-            while sent.len() >= PARTS_UNDER_WAY {
-                joined(sent).await?;
-            }
-            sent.spawn(upload.put_part(part.into()));
-            Ok(())
-        })
+        self.store.wait(self.upload.put(part.into()))
     }
 
     fn finish(&mut self, rest: Vec<u8>) -> io::Result<()> {
-        if self.begun.is_none() {
-            return self.store.wait(self.store.store.put(&self.path, rest.into())).map(drop);
-        }
         if !rest.is_empty() {
             self.send(rest)?;
         }
-        let Self { store, begun, sent, .. } = self;
-        store.wait(async {
-            while !sent.is_empty() {
-                joined(sent).await?;
-            }
-            if let Some(upload) = begun {
-                upload.complete().await?;
-            }
-            Ok(())
-        })?;
-        self.begun = None;
-        Ok(())
+        self.store.wait(self.upload.finish())
     }
 }
 
-/// Waits for one part.
-async fn joined(sent: &mut JoinSet<object_store::Result<()>>) -> object_store::Result<()> {
-    match sent.join_next().await {
-        Some(part) => part?,
-        None => Ok(()),
-    }
-}
-
-impl Drop for Upload {
+impl Drop for Object {
     fn drop(&mut self) {
-        if let Some(mut upload) = self.begun.take() {
-            self.sent.abort_all();
-            // What cannot be removed now is for the bucket's rule on unfinished uploads.
-            let _ = self.store.runtime.block_on(async { timeout(ABORT, upload.abort()).await });
-        }
+        // What cannot be removed now is for the bucket's rule on unfinished uploads.
+        let _ = self.store.runtime.block_on(async { timeout(ABORT, self.upload.abort()).await });
     }
 }
 
