@@ -1,7 +1,9 @@
 //! The ingest without Spark: each partition on a thread of its own is read, told apart from its duplicates, cleansed, and written to
 //! all tables, which are then committed. What tasks of Spark would do is read from files: `benchmarks/ingest.py` makes them.
 //!
-//!     bare_ingest URI FOLDER
+//! ```text
+//! bare_ingest URI FOLDER
+//! ```
 //!
 //! The folder holds `plan` (a `TaskPlan`), `reading-<n>` (a `Reading` each) and `inputs`, a line a column: its place among those
 //! that are handed on, and those of the fields within. Printed are the seconds in all, and nanoseconds a row by stage.

@@ -1,6 +1,8 @@
 //! What the columns of Parquet files cost, by encoding, compression and size of a row group: nanoseconds and bytes a row.
 //!
-//!     target/release/encodings lake/events/event_date=2026-10-02/*.parquet
+//! ```text
+//! target/release/encodings lake/events/event_date=2026-10-02/*.parquet
+//! ```
 
 #![allow(
     clippy::print_stdout,
