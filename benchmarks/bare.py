@@ -40,8 +40,8 @@ def write_down(spark: SparkSession, uri: str, folder: Path) -> None:
     (folder / "inputs").write_text("\n".join(lines))
 
 
-def run(uri: str, folder: Path) -> dict[str, float]:
-    """Run the program; what it printed: rows, seconds, and nanoseconds a row by stage."""
-    command = [str(ROOT / "target/release/bare_ingest"), uri, str(folder)]
+def run(uri: str, folder: Path, *, stages: bool = False) -> dict[str, float]:
+    """Run the program; what it printed: rows, seconds, and if they are asked for nanoseconds a row by stage."""
+    command = [str(ROOT / "target/release/bare_ingest"), uri, str(folder), *(["stages"] if stages else [])]
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
     return {name: float(value) for name, value in (line.rsplit(": ", 1) for line in printed)}
