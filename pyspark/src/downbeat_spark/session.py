@@ -71,8 +71,11 @@ def settings() -> dict[str, str]:
         # Spark 4.2.0 hangs where a Python function reads columns that are not arrow-java's, of Parquet files as of ours.
         "spark.sql.execution.arrow.pythonUDF.columnarInput.enabled": "false",
         "spark.driver.memory": "2g",
-        # Batches want throughput, and on few cores the collector that works beside them takes it away.
-        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile=file:{LOGGING} -XX:+UseParallelGC",
+        # Batches want throughput, and on few cores the collector that works beside them takes it away. To reconcile compiles more
+        # code than the 48 MB which a JVM has that compiles only once.
+        "spark.driver.extraJavaOptions": (
+            f"-Dlog4j2.configurationFile=file:{LOGGING} -XX:+UseParallelGC -XX:ReservedCodeCacheSize=256m"
+        ),
         # Nothing listens beyond loopback, and no page is served that nobody asked for.
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
