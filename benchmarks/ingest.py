@@ -199,8 +199,8 @@ def without_spark(spark: SparkSession, uri: str, folder: Path, seconds: float) -
         bare.write_down(spark, uri, folder / f"bare-{number}")
         done = bare.run(uri, folder / f"bare-{number}")
         rates.append(done["rows"] / done["seconds"] / 1000)
-    ours = done["rows"] / seconds / 1000
-    print(f"bare Rust program: {max(rates):,.0f} thousand rows/s; the ingest does {ours / max(rates):.0%} of that")
+    share = done["rows"] / seconds / 1000 / max(rates)
+    print(f"bare Rust program: {max(rates):,.0f} thousand rows/s; the ingest does {share:.0%} of that")
     bare.write_down(spark, uri, folder / "bare-stages")
     for stage, nanos in list(bare.run(uri, folder / "bare-stages", stages=True).items())[2:]:
         print(f"    {stage:34}{nanos:8,.0f} ns a row")
@@ -250,10 +250,9 @@ def of_downbeat(place: Place, lake: Lake, folder: Path, size: Size) -> None:
     rows = arrivals(place).join(F.broadcast(ranges), "partition").where("offset >= first AND offset < until")
     within = rows.where(F.col("arrival").between(begun * 1000, (begun + size.seconds) * 1000))
     seconds = [row[0] / 1000 for row in within.selectExpr("done - arrival").collect()]
-    files = [at for path, at in _objects(lake) if path.endswith(".parquet") and "_delta_log" not in path]
     where = "" if is_folder(lake.uri) else " in a store"
     name = f"Downbeat, {len(tables.BATCH_TABLES) + 1} tables{where}"
-    show(place.rate, name, seconds, _a_minute(files, begun, size))
+    show(place.rate, name, seconds, _files(lake, begun, size))
 
 
 def of_kafka(place: Place, folder: Path, size: Size) -> None:
@@ -285,8 +284,7 @@ def of_kafka(place: Place, folder: Path, size: Size) -> None:
     sent = F.unix_micros("timestamp") / 1_000_000
     rows = clean.join(F.broadcast(ends), "batch").where(sent.between(begun, begun + size.seconds))
     seconds = [row[0] for row in rows.select(F.col("done") - sent).collect()]
-    files = [at for path, at in _objects(Lake(to)) if path.endswith(".parquet") and "_delta_log" not in path]
-    show(place.rate, "Kafka, SQL, Delta: two tables", seconds, _a_minute(files, begun, size))
+    show(place.rate, "Kafka, SQL, Delta: two tables", seconds, _files(Lake(to), begun, size))
 
 
 def _objects(lake: Lake) -> list[tuple[str, float]]:
@@ -304,9 +302,10 @@ def _commits(lake: Lake) -> dict[int, float]:
     return {int(found[1]): at for found, at in logged if found}
 
 
-def _a_minute(times: list[float], begun: float, size: Size) -> float:
-    """How many a minute."""
-    return sum(begun <= at <= begun + size.seconds for at in times) * 60 / size.seconds
+def _files(lake: Lake, begun: float, size: Size) -> float:
+    """Files of rows that were made a minute."""
+    made = [at for path, at in _objects(lake) if path.endswith(".parquet") and "_delta_log" not in path]
+    return sum(begun <= at <= begun + size.seconds for at in made) * 60 / size.seconds
 
 
 def show(rate: int, name: str, seconds: list[float], files: float) -> None:

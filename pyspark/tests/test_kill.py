@@ -39,6 +39,8 @@ COMMITS = EACH * 3 // 2
 BATCH_ROWS = 200
 
 
+PYTHON = {"PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable}
+
 # On two machines, where a task that runs for a moment is run a second time beside the first, and one that fails again.
 SPECULATING = {
     "spark.executor.memory": "768m",
@@ -74,9 +76,10 @@ def submitted(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """The ingest under spark-submit, in a process group of its own; its output is in `folder`/ingest.log."""
     command = submit(server, lake, folder, *arguments, settings=settings)
-    environment = {**os.environ, "PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable}
     with (folder / "ingest.log").open("ab") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
+        process = subprocess.Popen(
+            command, stdout=log, stderr=log, env={**os.environ, **PYTHON}, start_new_session=True
+        )
     try:
         yield process
     finally:
@@ -160,8 +163,7 @@ def test_a_full_disk_is_told_in_one_line_and_the_ingest_goes_on_once_there_is_ro
         {ingest} > {tmp_path}/room.log 2>&1 && cp -r {lake.path} {kept.path}
     """
     mounting = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount", "--map-root-user"]
-    environment = {**os.environ, "PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable}
-    subprocess.run([*mounting, "sh", "-c", script], env=environment, check=True, timeout=180)
+    subprocess.run([*mounting, "sh", "-c", script], env={**os.environ, **PYTHON}, check=True, timeout=180)
     told = (tmp_path / "full.log").read_text()
     errors = [line for line in told.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1, told

@@ -124,9 +124,8 @@ class Lake:
 
         Raises `Refused` if another ingest holds it, `BadInput` if the folder can't be written.
         """
-        folder = Path(self.uri, _IDENTITY).parent if store.is_folder(self.uri) else checkpoint
-        if folder is None:
-            raise BadInput(f"the lake {self.uri} is in a store, and this needs one in a folder")
+        elsewhere = None if store.is_folder(self.uri) else checkpoint
+        folder = elsewhere or (self.path / _IDENTITY).parent
         try:
             folder.mkdir(parents=True, exist_ok=True)
             lock = (folder / _LOCK).open("a+")
@@ -174,13 +173,13 @@ class Lake:
                 f"the checkpoint {checkpoint} belongs to another lake ({marked['lake']}, world {marked['world']}), "
                 f"not to {self.uri} (world {world}): choose another --checkpoint or the lake it belongs to"
             )
-        if held is not None and (marked is None or marked["checkpoint"] != held.checkpoint):
-            raise Refused(
-                f"the lake {self.uri} belongs to checkpoint {held.checkpoint}, but {checkpoint} is "
-                f"{marked['checkpoint'] if marked else 'a new one'}, whose batches would pass for those it has: "
-                "use or restore the first checkpoint, or ingest into a new --lake"
-            )
         if held is not None:
+            if marked is None or marked["checkpoint"] != held.checkpoint:
+                raise Refused(
+                    f"the lake {self.uri} belongs to checkpoint {held.checkpoint}, but {checkpoint} is "
+                    f"{marked['checkpoint'] if marked else 'a new one'}, whose batches would pass for those it has: "
+                    "use or restore the first checkpoint, or ingest into a new --lake"
+                )
             return held
         identity = (
             Identity(**{name: marked[name] for name in ("world", "application", "checkpoint")})
@@ -218,20 +217,18 @@ class Lake:
         return dict(rows[0]["until_offsets"]) if rows else None
 
 
-def lake_argument(text: str) -> Lake:
+def lake_argument(text: str, *, in_folder: bool = False) -> Lake:
     """A lake that somebody names to a program; argparse tells what is wrong with it."""
     try:
-        return Lake(text)
+        lake = Lake(text)
+        return Lake(lake.path) if in_folder else lake
     except BadInput as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def lake_in_folder(text: str) -> Lake:
     """The same for a program whose Spark reads it: that has no way to stores."""
-    lake = lake_argument(text)
-    if not store.is_folder(lake.uri):
-        raise argparse.ArgumentTypeError(f"the lake {lake.uri} is in a store, and this needs one in a folder")
-    return lake
+    return lake_argument(text, in_folder=True)
 
 
 def _listed(folder: Path) -> list[Path]:

@@ -226,21 +226,31 @@ _PLAYED = """
     count_if(event_type = 'play') AS plays, count_if(event_type = 'skip') AS skips, count_if(is_stream) AS streams,
     coalesce(sum(ms_played), 0) AS ms_played
 """
-_COUNTS_BY_HOUR = f"""
-    {_PLAYED}, count_if(event_type = 'like') AS likes, count_if(event_type = 'dislike') AS dislikes,
-    count_if(event_type = 'unlike') AS unlikes, count_if(event_type = 'playlist_add') AS playlist_adds,
-    to_date(date_trunc('hour', event_time)) AS date
-"""
-_COUNTED_BY_HOUR = "('play', 'skip', 'like', 'dislike', 'unlike', 'playlist_add')"
 
 
-def _hours(of: str) -> T.StructType:
+def _hour_tiles(of: str, about: str, *, clean: str = _CLEAN) -> TileTable:
+    """What happened in an hour to each of the `of`s whose id `clean` events have."""
     counts = ("plays", "skips", "streams", "ms_played", "likes", "dislikes", "unlikes", "playlist_adds")
-    return _schema(
-        ("hour", T.TimestampType()),
-        (of, T.LongType()),
-        *((count, T.LongType()) for count in counts),
-        ("date", T.DateType()),
+    return _event_tiles(
+        f"listening_by_{of}_hour",
+        about,
+        _schema(
+            ("hour", T.TimestampType()),
+            (f"{of}_id", T.LongType()),
+            *((count, T.LongType()) for count in counts),
+            ("date", T.DateType()),
+        ),
+        keys=("hour", f"{of}_id", "date"),
+        ranges=("hour",),
+        summary=f"""
+        SELECT
+            date_trunc('hour', event_time) AS hour, {of}_id, {_PLAYED}, count_if(event_type = 'like') AS likes,
+            count_if(event_type = 'dislike') AS dislikes, count_if(event_type = 'unlike') AS unlikes,
+            count_if(event_type = 'playlist_add') AS playlist_adds, to_date(date_trunc('hour', event_time)) AS date
+        FROM {{clean}} AS clean WHERE event_type IN ('play', 'skip', 'like', 'dislike', 'unlike', 'playlist_add')
+        GROUP BY date_trunc('hour', event_time), {of}_id
+        """,
+        clean=clean,
     )
 
 
@@ -270,29 +280,10 @@ LISTENING_BY_MINUTE = _event_tiles(
     GROUP BY date_trunc('minute', event_time), country, platform, premium, event_type
     """,
 )
-LISTENING_BY_TRACK_HOUR = _event_tiles(
-    "listening_by_track_hour",
-    "a tile: what happened to a track in an hour",
-    _hours("track_id"),
-    keys=("hour", "track_id", "date"),
-    ranges=("hour",),
-    summary=f"""
-    SELECT date_trunc('hour', event_time) AS hour, track_id, {_COUNTS_BY_HOUR}
-    FROM {{clean}} AS clean WHERE event_type IN {_COUNTED_BY_HOUR}
-    GROUP BY date_trunc('hour', event_time), track_id
-    """,
-)
-LISTENING_BY_ARTIST_HOUR = _event_tiles(
-    "listening_by_artist_hour",
+LISTENING_BY_TRACK_HOUR = _hour_tiles("track", "a tile: what happened to a track in an hour")
+LISTENING_BY_ARTIST_HOUR = _hour_tiles(
+    "artist",
     "a tile: what happened to the tracks of an artist in an hour; of none, to those that are not in the catalogue",
-    _hours("artist_id"),
-    keys=("hour", "artist_id", "date"),
-    ranges=("hour",),
-    summary=f"""
-    SELECT date_trunc('hour', event_time) AS hour, artist_id, {_COUNTS_BY_HOUR}
-    FROM {{clean}} AS clean WHERE event_type IN {_COUNTED_BY_HOUR}
-    GROUP BY date_trunc('hour', event_time), artist_id
-    """,
     clean=_CLEAN_WITH_ARTIST,
 )
 LISTENING_BY_LISTENER_DAY = _event_tiles(
