@@ -17,6 +17,9 @@ export PYSPARK_DRIVER_PYTHON := $(CURDIR)/$(VENV)/python
 
 JAR := spark-connector/target/downbeat-spark_4.2_2.13-0.1.0.jar
 GATEWAY := .stores/versitygw
+# An object store that the demo has its lake in; none: a folder.
+STORE ?=
+IN_STORE := $(STORE:%=stores/with-store.sh %)
 LAKE_JARS := spark-connector/target/lake-jars/.made
 RELEASE_JAR := target/release-jar/$(notdir $(JAR))
 RELEASE_ARCHS := x86_64 aarch64
@@ -50,12 +53,12 @@ release: needs-release $(JAR) .venv-release/.made ## build one jar for Linux on 
 	$(RELEASE_VENV)/python release/pack.py $(JAR) $(RELEASE_JAR) $(RELEASE_LIBRARIES)
 
 .PHONY: demo
-demo: build ## serve events, ingest them with Spark, open the dashboard; Ctrl-C stops all of it
-	@exec $(VENV)/python demo/demo.py
+demo: build $(STORE:%=.stores/%) ## serve events, ingest them with Spark, open the dashboard; STORE=versitygw or minio has the lake there; Ctrl-C stops all
+	@exec $(IN_STORE) $(VENV)/python demo/demo.py $(STORE:%=--lake s3://lake/demo)
 
 .PHONY: demo-check
-demo-check: build needs-chromium ## the demo unattended: succeeds once the page shows numbers and the lake equals the truth
-	@exec $(VENV)/python demo/demo.py --check
+demo-check: build needs-chromium $(STORE:%=.stores/%) ## the demo unattended: succeeds once the page shows numbers and the lake equals the truth
+	@exec $(IN_STORE) $(VENV)/python demo/demo.py $(STORE:%=--lake s3://lake/demo) --check
 
 .PHONY: airflow
 airflow: build ## start a standalone Airflow on loopback with the DAGs ready to trigger
@@ -164,8 +167,8 @@ $(LAKE_JARS): spark-connector/lake-jars/pom.xml
 $(PROPERTIES): $(JAR) $(LAKE_JARS) .venv/.made pyspark/src/downbeat_spark/session.py
 	$(VENV)/python -m downbeat_spark.session > $@
 
-$(GATEWAY): stores/install.sh
-	stores/install.sh
+.stores/%: stores/install.sh
+	stores/install.sh $*
 	@touch $@
 
 .venv/.made: requirements.lock pyspark/pyproject.toml

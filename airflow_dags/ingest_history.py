@@ -29,7 +29,7 @@ from datetime import timedelta
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.sdk import Param, chain, dag, task
 from downbeat_dags.jobs import CHECK_ARGS, DEFAULT_ARGS, LAKE, spark_job
-from downbeat_dags.lake import TABLES, describe_table
+from downbeat_dags.lake import TABLES, describe_tables
 
 
 @dag(
@@ -92,8 +92,9 @@ def ingest_history():
     @task(outlets=list(TABLES.values()))
     def publish_tables(*, params, outlet_events):
         """Tell what each table holds now."""
+        held = describe_tables(params["lake"])
         for name, asset in TABLES.items():
-            outlet_events[asset].extra = describe_table(params["lake"], name)
+            outlet_events[asset].extra = held[name]
 
     chain(ingest_events, reconcile_lake, check_quality, publish_tables())
 

@@ -12,7 +12,7 @@ at a steady rate; a table has it when its commit is there. With `--store` the sa
 
     .venv/bin/python benchmarks/ingest.py                        both, some twenty minutes
     .venv/bin/python benchmarks/ingest.py catch-up --quick       one of them, on a few rows: only to see that it runs
-    stores/with-versitygw.sh .venv/bin/python benchmarks/ingest.py freshness --store s3://lake/bench
+    stores/with-store.sh versitygw .venv/bin/python benchmarks/ingest.py freshness --store s3://lake/bench
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Measure what is claimed, and keep the numbers: `make bench`.
 
-Each part runs a program of its own and writes what it printed to `benchmarks/results/<part>.txt`, with the machine, the commit
-and the command above it. Figures move by tens of per cent between runs of a shared machine: quote ratios measured in one run.
+Each part runs a program of its own and writes what it printed on standard output to `benchmarks/results/<part>.txt`, with the
+machine, the commit and the command above it. Figures move by tens of per cent between runs of a shared machine: quote ratios
+measured in one run.
 
     .venv/bin/python benchmarks/run.py              every part
     .venv/bin/python benchmarks/run.py spark        one of them
@@ -35,7 +36,7 @@ PARTS = {
     "rules": [PYTHON, "benchmarks/rules.py"],
     "sink": [PYTHON, "benchmarks/sink.py"],
     "source": [PYTHON, "benchmarks/source/run.py"],
-    "ingest": ["stores/with-versitygw.sh", PYTHON, "benchmarks/ingest.py", "--store", "s3://lake/bench"],
+    "ingest": ["stores/with-store.sh", "versitygw", PYTHON, "benchmarks/ingest.py", "--store", "s3://lake/bench"],
     "files": [PYTHON, "benchmarks/files.py"],
     "demo": [PYTHON, "demo/demo.py", "--check"],
     "soak-ingest": [PYTHON, "-m", "pytest", "-q", "-s", "pyspark/tests/test_kill.py"],
@@ -68,7 +69,7 @@ def measure(part: str) -> bool:
     command = PARTS[part]
     head = f"# {' '.join(command)}\n# {dt.datetime.now(dt.UTC):%Y-%m-%d}, commit {commit()}\n# {machine()}\n\n"
     print(f"== {part}: {' '.join(command)}", flush=True)
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     lines = []
     for line in process.stdout:

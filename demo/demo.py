@@ -3,8 +3,8 @@
 `make demo` runs it until Ctrl-C. `make demo-check` runs it with `--check`: it ends by itself once a real browser shows numbers on
 the page and `reconcile` finds the lake equal to the truth.
 
-Everything it writes lies in `.demo/`: the lake, and one log a process. Each run starts with an empty lake, for the demo's world
-begins yesterday and a lake belongs to one world.
+Everything it writes lies in `.demo/`: the lake, unless `--lake` has it in a store, and one log a process. Each run starts with an
+empty lake, for the demo's world begins yesterday and a lake belongs to one world.
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
+from downbeat_spark import tables
+from downbeat_spark.lake import Lake
+
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".demo"
-LAKE = STATE / "lake"
 PYTHON = ROOT / ".venv" / "bin" / "python"
 
 # About 17 events a listener and day: a history of one to two days is 100,000 to 200,000 rows, which two cores ingest in one or
@@ -137,8 +139,9 @@ def spark_submit(job: str, *arguments: str) -> list[str]:
 class Demo:
     """The services in the order they start; stopped in the order data flows, so that nothing waits for what is gone."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, lake: Lake, port: int) -> None:
         """Nothing is started yet; the dashboard will listen on `port`."""
+        self.lake = lake
         self.port = port
         self.services: list[Service] = []
 
@@ -151,7 +154,11 @@ class Demo:
         """Start everything and return the event server's address once the page can be opened."""
         require_free(self.port)
         shutil.rmtree(STATE, ignore_errors=True)
-        LAKE.mkdir(parents=True)
+        STATE.mkdir()
+        if self.lake.identity():
+            raise DemoError(
+                f"there is a lake in {self.lake.uri} already, and a demo begins with a new one: choose another --lake"
+            )
         yesterday = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1)
         server = self._add(
             "server",
@@ -172,7 +179,8 @@ class Demo:
         uri = match.group(1)
         say(f"event server: {uri}, history since {yesterday}, world {match.group(2)}")
 
-        ingest = self._add("ingest", spark_submit("ingest.py", "--uri", uri, "--lake", str(LAKE), *BATCHES))
+        places = ["--lake", self.lake.uri, "--checkpoint", str(STATE / "checkpoint")]
+        ingest = self._add("ingest", spark_submit("ingest.py", "--uri", uri, *places, *BATCHES))
         say("ingest: Spark starts and reads the history")
         dashboard = self._add(
             "dashboard",
@@ -180,7 +188,7 @@ class Demo:
                 *(str(PYTHON), "-m", "streamlit", "run", str(ROOT / "streamlit" / "app.py")),
                 *("--server.address", "127.0.0.1", "--server.port", str(self.port), "--server.headless", "true"),
             ],
-            {"DOWNBEAT_LAKE": str(LAKE)},
+            {"DOWNBEAT_LAKE": self.lake.uri},
         )
         wait_for("answer from the dashboard", self._page_answers, [server, ingest, dashboard], 60)
         say(f"dashboard: {self.page}")
@@ -222,7 +230,7 @@ class Demo:
 
     def _lake_has_rows(self) -> bool:
         # Version 0 creates the table; the first batch is version 1, written after all its other tables.
-        return (LAKE / "progress" / "_delta_log" / f"{1:020}.json").exists()
+        return self.lake.exists(tables.PROGRESS) and self.lake.open(tables.PROGRESS).version() > 0
 
 
 def check(demo: Demo, uri: str, deadline: float) -> None:
@@ -236,7 +244,7 @@ def check(demo: Demo, uri: str, deadline: float) -> None:
     left = max(1.0, deadline - time.monotonic())
     try:
         code = subprocess.run(
-            spark_submit("reconcile.py", "--uri", uri, "--lake", str(LAKE)),
+            spark_submit("reconcile.py", "--uri", uri, "--lake", demo.lake.uri),
             env={**os.environ, **ENVIRONMENT},
             timeout=left,
             check=False,
@@ -275,9 +283,14 @@ def main() -> int:
     parser.add_argument(
         "--check", action="store_true", help="end once the page shows numbers and the lake equals the truth"
     )
+    parser.add_argument(
+        "--lake",
+        default=str(STATE / "lake"),
+        help="where the lake is made, also s3://bucket/prefix (default: .demo/lake)",
+    )
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, interrupt)
-    demo = Demo(int(os.environ.get("DASHBOARD_PORT", DASHBOARD_PORT)))
+    demo = Demo(Lake(options.lake), int(os.environ.get("DASHBOARD_PORT", DASHBOARD_PORT)))
     begun = time.monotonic()
     try:
         uri = demo.start()

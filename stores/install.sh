@@ -1,9 +1,21 @@
 #!/usr/bin/env bash
-# Builds the object stores that tests and demos run on from Go's module registry, into .stores/: some four minutes the first time.
+# Builds the object stores that tests and demos run on from Go's module registry, into .stores/: Versity Gateway, some four
+# minutes the first time, or those that are named, of which MinIO takes nine.
+#
+#     stores/install.sh [versitygw] [minio]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 VERSITYGW=v1.8.0
+MINIO=v0.0.0-20260212201848-7aac2a2c5b7c
 
+[ $# -gt 0 ] || set versitygw
 mkdir -p .stores
-GOBIN="$PWD/.stores" go install "github.com/versity/versitygw/cmd/versitygw@$VERSITYGW"
+for store in "$@"; do
+  case $store in
+    versitygw) module=github.com/versity/versitygw/cmd/versitygw@$VERSITYGW ;;
+    minio) module=github.com/minio/minio@$MINIO ;;
+    *) echo "downbeat: no store is called $store: there are versitygw and minio" >&2; exit 2 ;;
+  esac
+  GOBIN="$PWD/.stores" go install "$module"
+done

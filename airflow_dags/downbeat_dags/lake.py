@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import json
+import subprocess
 from typing import Any
 
 from airflow.sdk import Asset
 from airflow.sdk.exceptions import AirflowFailException
+
+from downbeat_dags.jobs import HOME, SPARK_VENV
 
 # Every table the ingest and its reconciliation write. A DAG that needs one is scheduled with `TABLES["events"]`.
 TABLES = {
@@ -34,27 +37,21 @@ TABLES = {
 FILES = Asset(name="lake.files", uri="downbeat://lake-files", group="downbeat")
 
 
-def tables_in(lake: str) -> list[str]:
-    """Names of the Delta tables in a lake, sorted.
+def describe_tables(lake: str) -> dict[str, dict[str, Any]]:
+    """What each table of a lake holds now: `lake`, `rows`, `files`, `bytes`, `delta_version`; from its log, no data file is read.
 
-    Raises `AirflowFailException`, which is not tried again, if there is none: a lake does not appear by waiting.
+    Raises `AirflowFailException`, which is not tried again, if there is no lake: one does not appear by waiting.
     """
-    names = sorted(log.parent.name for log in Path(lake).glob("*/_delta_log"))
-    if not names:
-        raise AirflowFailException(f"no tables in {lake}: run ingest_history on it first, or set the parameter `lake`")
-    return names
-
-
-def describe_table(lake: str, name: str) -> dict[str, Any]:
-    """What a table holds now: `lake`, `delta_version`, `rows`, `files`, `bytes`; from its log, no data file is read."""
-    from deltalake import DeltaTable  # noqa: PLC0415 (slow to import, and DAG files are parsed every few seconds)
-
-    table = DeltaTable(str(Path(lake) / name))
-    files = table.get_add_actions(flatten=True)
+    # In the other environment, which knows the way to stores; what it was told of that is in this worker's own.
+    command = [SPARK_VENV / "bin" / "python", HOME / "pyspark" / "jobs" / "describe.py", "--json", "--lake", lake]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    if told.returncode != 0:
+        raise AirflowFailException(f"{told.stderr.strip()}: run ingest_history first, or set the parameter `lake`")
     return {
-        "lake": lake,
-        "delta_version": table.version(),
-        "rows": sum(files["num_records"].to_pylist()),
-        "files": files.num_rows,
-        "bytes": sum(files["size_bytes"].to_pylist()),
+        name: {
+            "lake": lake,
+            "delta_version": held["version"],
+            **{what: held[what] for what in ("rows", "files", "bytes")},
+        }
+        for name, held in json.loads(told.stdout).items()
     }

@@ -131,30 +131,23 @@ def test_ingesting_again_leaves_the_same_tables(dags, server, first_run):
         assert rows(lake, name).equals(table), name
 
 
-def test_maintenance_leaves_one_file_a_date_and_the_same_rows_however_often(dags, lake_copy):
-    # Two tables show the mapping and one the repetition: a driver a table is what takes the time here.
-    dates = {"events": "event_date", "listening_by_minute": "date"}
-    for name in set(TABLES) - set(dates):
-        shutil.rmtree(lake_copy / name)
-    for kept in [["events", "listening_by_minute"], ["events"]]:
-        for name in set(dates) - set(kept):
-            shutil.rmtree(lake_copy / name)
-        before = {name: rows(lake_copy, name) for name in kept}
+def test_maintenance_leaves_one_file_a_day_that_is_over_and_the_same_rows_however_often(dags, lake_copy):
+    before = {name: rows(lake_copy, name) for name in TABLES}
+    for _ in range(2):
         dag_run = run(dags["maintain_lake"], lake=str(lake_copy), retain_hours=0)
         assert dag_run.state == "success", states(dag_run)
-        mapped = [ti.rendered_map_index for ti in dag_run.get_task_instances() if ti.task_id == "maintain_table"]
-        assert sorted(mapped) == kept
         for name, table in before.items():
-            assert rows(lake_copy, name).equals(table)
-            assert parquet_files(lake_copy, name) == len(pc.unique(table[dates[name]]))
+            assert rows(lake_copy, name).equals(table), name
+        over = sorted(path for path in (lake_copy / "events").glob("event_date=*"))[:-1]
+        assert [len(list(day.glob("*.parquet"))) for day in over] == [1] * len(over)
         (told,) = published(dag_run).values()
-        assert {name: facts["rows"] for name, facts in told.items()} == {name: len(before[name]) for name in kept}
+        assert {name: facts["rows"] for name, facts in told.items()} == {name: len(before[name]) for name in TABLES}
 
 
 def test_maintaining_no_lake_fails_at_once_and_says_so(dags, tmp_path):
     dag_run = run(dags["maintain_lake"], retries=1, lake=str(tmp_path / "nowhere"))
     assert dag_run.state == "failed"
-    (listed,) = (ti for ti in dag_run.get_task_instances() if ti.task_id == "list_tables")
+    (listed,) = (ti for ti in dag_run.get_task_instances() if ti.task_id == "find_tables")
     assert (str(listed.state), listed.try_number) == ("failed", 1)
 
 

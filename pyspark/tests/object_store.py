@@ -66,12 +66,13 @@ class Gateway:
 class Fault:
     """What becomes of requests of a method whose path and query match a pattern.
 
-    They are refused with an answer of that status, or done and not answered (`lost`), or done after some seconds.
+    They are refused with an answer of that status, or done and not answered (`lost`), or done after some seconds, or said to be
+    done where the store refused them for their condition (`careless`).
     """
 
     method: str
     pattern: str
-    how: Literal["refused", "lost", "delayed"] = "refused"
+    how: Literal["refused", "lost", "delayed", "careless"] = "refused"
     status: int = 500
     code: str = "InternalError"
     seconds: float = 0.0

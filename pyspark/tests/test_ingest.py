@@ -11,7 +11,7 @@ import polars
 import pytest
 from conftest import SMALL, Server, assert_same_rows, ingest_all, serve
 from deltalake import DeltaTable
-from downbeat_spark import tables
+from downbeat_spark import compact, expire, quality, reconcile, repair, tables, vacuum
 from downbeat_spark._stop import StopRequest
 from downbeat_spark.errors import BadInput, Refused
 from downbeat_spark.ingest import ingest
@@ -53,6 +53,11 @@ def test_a_lake_in_a_store_is_the_one_in_a_folder(
         assert_same_rows(stored, lake)
     with pytest.raises(Refused, match=r"belongs to checkpoint .*/other is a new one"):
         ingest_all(spark, server, stored, checkpoint=tmp_path / "other")
+    # By Spark, through its own file system, and commits beside it.
+    assert quality.main(["--lake", stored.uri]) == 0
+    for job in (compact, expire, vacuum, repair):
+        assert job.main(["--lake", stored.uri]) == 0
+    assert reconcile.main(["--uri", server.uri, "--lake", stored.uri]) == 0
 
 
 @pytest.mark.parametrize("table", WRITTEN, ids=lambda table: table.name)
@@ -70,7 +75,7 @@ def test_files_are_zstd_and_say_the_range_of_few_columns(lake: Lake) -> None:
     codecs = connection.execute("SELECT DISTINCT compression FROM parquet_metadata(?)", [delta.file_uris()]).fetchall()
     assert codecs == [("ZSTD",)]
     ranges = delta.get_add_actions(flatten=True).schema.names
-    assert [name for name in ranges if name.startswith("min.")] == ["min.partition", "min.offset", "min.event_time"]
+    assert [name for name in ranges if name.startswith("min.")] == ["min." + name for name in tables.EVENTS.ranges]
 
 
 def test_dimensions_are_those_of_the_world(spark: SparkSession, server: Server, lake: Lake) -> None:
@@ -106,7 +111,7 @@ def test_a_batch_that_is_repeated_is_in_every_table_once(
     before = {table: read(spark, copy_of_lake, table) for table in WRITTEN if table is not tables.PROGRESS}
     counts = [row[:8] for row in read(spark, copy_of_lake, tables.PROGRESS)]
     last = max(copy_of_lake.batches().values())
-    commits = copy_of_lake.default_checkpoint / "commits"
+    commits = copy_of_lake.checkpoint("ingest") / "commits"
     for name in (str(last), f".{last}.crc"):
         (commits / name).unlink()
     if lost != "nothing":
@@ -125,7 +130,7 @@ def test_a_checkpoint_put_back_to_an_earlier_state_is_refused(
 ) -> None:
     before = versions(copy_of_lake)
     for log in ("offsets", "commits"):
-        for path in (copy_of_lake.default_checkpoint / log).iterdir():
+        for path in (copy_of_lake.checkpoint("ingest") / log).iterdir():
             if path.name.strip(".").removesuffix(".crc") not in {"0", "metadata"}:
                 path.unlink()
     with pytest.raises(Refused, match="put back to an earlier state"):
@@ -145,7 +150,7 @@ def test_a_new_checkpoint_on_an_old_lake_is_refused(
 ) -> None:
     with pytest.raises(Refused, match=f"{copy_of_lake.require().checkpoint}, but .*/new is a new one"):
         ingest(spark, uri=server.uri, lake=copy_of_lake, stop=StopRequest(), checkpoint=tmp_path / "new", trigger=None)
-    shutil.rmtree(copy_of_lake.default_checkpoint)
+    shutil.rmtree(copy_of_lake.checkpoint("ingest"))
     with pytest.raises(Refused, match="is a new one"):
         ingest_all(spark, server, copy_of_lake)
 

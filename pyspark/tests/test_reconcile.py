@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 from conftest import WORLD, Server, ingest_all, serve
 from deltalake import DeltaTable
-from downbeat_spark import quality, reconcile, tables
+from downbeat_spark import expire, quality, reconcile, tables
 from downbeat_spark.errors import BadInput, Refused
 from downbeat_spark.lake import Lake
-from downbeat_spark.maintain import find_table, maintain
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
@@ -127,27 +126,6 @@ def test_a_lake_of_another_world_is_refused(spark: SparkSession, server: Server,
         reconcile.reconcile(spark, uri=server.uri, lake=copy_of_lake)
 
 
-def test_maintenance_joins_files_and_changes_no_row(spark: SparkSession, server: Server, copy_of_lake: Lake) -> None:
-    lake = copy_of_lake
-    files = len(DeltaTable(lake.table(tables.EVENTS)).file_uris())
-    done = maintain(spark, lake=lake, table=tables.EVENTS, retain_hours=0)
-    left = DeltaTable(lake.table(tables.EVENTS)).file_uris()
-    assert len(left) < files
-    assert (done.files_joined - done.files_written, done.files_deleted) == (files - len(left), done.files_joined)
-    assert maintain(spark, lake=lake, table=tables.LISTENING_BY_MINUTE).files_deleted == 0
-    assert differences(spark, server, lake) == ""
-
-
-def test_files_in_use_an_hour_ago_are_kept_while_an_ingest_is_at_work(spark: SparkSession, lake: Lake) -> None:
-    with lake.locked(), pytest.raises(Refused, match="another ingest is writing"):
-        maintain(spark, lake=lake, table=tables.EVENTS, retain_hours=0.5)
-
-
-def test_an_unknown_table_gets_a_suggestion(lake: Lake) -> None:
-    with pytest.raises(BadInput, match="no table is called event: did you mean events"):
-        find_table("event", lake=lake)
-
-
 def test_quality_passes_on_a_right_lake_and_says_what_it_checked(
     lake: Lake, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -180,3 +158,32 @@ def test_tiles_added_up_are_the_tiles_of_all_batches_at_once(spark: SparkSession
     repairs = quality_tiles.select(F.explode("by_repair").alias("name", "rows")).groupBy("name").sum("rows").collect()
     noted = held[tables.EVENTS].select(F.explode("repairs").alias("name")).groupBy("name").count().collect()
     assert {tuple(row) for row in repairs} == {tuple(row) for row in noted} != set()
+
+
+def test_a_range_of_days_is_compared_for_itself(spark: SparkSession, server: Server, copy_of_lake: Lake) -> None:
+    raw = spark.read.format("delta").load(copy_of_lake.table(tables.RAW_EVENTS))
+    days = [row[0] for row in raw.select("ingest_date").distinct().orderBy("ingest_date").collect()]
+    assert len(days) > 1
+    # Neither the first nor the last of its partition and day.
+    lost = a_row(spark, copy_of_lake, tables.RAW_EVENTS, f"ingest_date = '{days[0]}' AND partition = 1 AND offset = 5")
+    rows = raw.count()
+    change(spark, copy_of_lake, tables.RAW_EVENTS, f"DELETE FROM {{table}} WHERE {lost}")
+    compared = []
+    for day in days:
+        result = reconcile.reconcile(
+            spark, uri=server.uri, lake=copy_of_lake, since=day, until=day + dt.timedelta(days=1)
+        )
+        compared.append(result.counts["produced"])
+        found = [found for found in result.differences if "raw_events lacks" in found]
+        assert (len(found) > 0) == (day == days[0]), result.differences
+    assert sum(compared) == rows
+    with pytest.raises(BadInput, match="no row of the lake arrived from 1999-01-01 until before 1999-01-02"):
+        reconcile.reconcile(
+            spark, uri=server.uri, lake=copy_of_lake, since=dt.date(1999, 1, 1), until=dt.date(1999, 1, 2)
+        )
+
+
+def test_days_that_were_dropped_are_not_missed(spark: SparkSession, server: Server, copy_of_lake: Lake) -> None:
+    for table in (tables.RAW_EVENTS, tables.SESSIONS, tables.PROGRESS):
+        assert expire.expire(copy_of_lake, table, keep_days=1)
+    assert differences(spark, server, copy_of_lake) == ""

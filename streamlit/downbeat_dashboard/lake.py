@@ -1,4 +1,4 @@
-"""Where the dashboard's numbers come from: a folder of Delta tables, and every way in which it may not be there.
+"""Where the dashboard's numbers come from: Delta tables in a folder or a store, and every way in which they may not be there.
 
 Nothing here knows Streamlit, so all of it is tested without a browser.
 """
@@ -19,6 +19,8 @@ import pandas as pd
 import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
+from downbeat_spark import store
+from downbeat_spark.errors import BadInput
 
 VARIABLE = "DOWNBEAT_LAKE"
 
@@ -52,7 +54,7 @@ class Table:
     """One Delta table at one version, which `key` names: the same key means the same rows."""
 
     name: str
-    folder: Path
+    uri: str
     key: tuple[str, int | None]
     delta: DeltaTable = field(repr=False, compare=False)
 
@@ -78,66 +80,73 @@ class Table:
         # A file without statistics may hold anything.
         bounds = actions.get(statistic, pd.Series(index=actions.index, dtype="float64"))
         kept = actions[bounds.isna() | (bounds == bounds.agg(extreme))]
-        return [str(self.folder / unquote(path)) for path in kept["path"]]
+        return [f"{self.uri}/{unquote(path)}" for path in kept["path"]]
 
 
 class Lake:
-    """A folder that holds `<table>/` for each of the lake's tables."""
+    """A place that holds `<table>/` for each of the lake's tables: a folder, `s3://bucket/prefix` or `gs://bucket/prefix`."""
 
-    def __init__(self, folder: Path) -> None:
-        """`folder` need not exist yet; [`Lake.tables`] says so if it does not."""
-        self.folder = folder
+    def __init__(self, uri: str | Path) -> None:
+        """It need not exist yet; [`Lake.tables`] says so if it does not. Raises [`LakeError`] if it is no such address."""
+        try:
+            self.uri = store.located(uri)
+        except BadInput as error:
+            raise LakeError(Trouble.MISSING, str(error), f"Correct {VARIABLE}.") from error
 
     @classmethod
     def from_environment(cls) -> Lake:
         """The lake that `DOWNBEAT_LAKE` names; no default, for another lake's numbers would be worse than none."""
-        folder = os.environ.get(VARIABLE, "").strip()
-        if not folder:
+        uri = os.environ.get(VARIABLE, "").strip()
+        if not uri:
             raise LakeError(
                 Trouble.UNSET,
                 "No lake is chosen",
-                f"Start the dashboard with the lake's folder in {VARIABLE}, for example: "
+                f"Start the dashboard with the lake's folder or address in {VARIABLE}, for example: "
                 f"`{VARIABLE}=/data/lake streamlit run streamlit/app.py`",
             )
-        return cls(Path(folder).expanduser())
+        return cls(os.path.expanduser(uri))
 
     def tables(self, *required: str, optional: Sequence[str] = ()) -> dict[str, Table]:
         """Open the `required` tables, and those of the `optional` ones that exist, at their latest versions.
 
         Raises [`LakeError`] if the folder is missing, is no folder, has not all required tables yet, or can't be read.
         """
-        if not self.folder.exists():
-            raise LakeError(
-                Trouble.MISSING,
-                f"There is no folder {self.folder}",
-                f"Set {VARIABLE} to the folder that the ingest job was given as --lake, or start that job.",
-            )
-        if not self.folder.is_dir():
-            raise LakeError(
-                Trouble.NOT_A_FOLDER,
-                f"{self.folder} is a file",
-                f"Set {VARIABLE} to the folder that the ingest job was given as --lake.",
-            )
+        if store.is_folder(self.uri):
+            self._require_folder(Path(self.uri))
         opened = {name: self._open(name) for name in (*required, *optional)}
         missing = [name for name in required if opened[name] is None]
         if missing:
             raise LakeError(
                 Trouble.EMPTY,
                 "The lake has no rows yet",
-                f"Waiting for the ingest job's first batch in {self.folder} (no {' or '.join(missing)} so far). "
+                f"Waiting for the ingest job's first batch in {self.uri} (no {' or '.join(missing)} so far). "
                 "This page fills by itself.",
             )
         return {name: table for name, table in opened.items() if table is not None}
 
+    def _require_folder(self, folder: Path) -> None:
+        if not folder.exists():
+            raise LakeError(
+                Trouble.MISSING,
+                f"There is no folder {folder}",
+                f"Set {VARIABLE} to what the ingest job was given as --lake, or start that job.",
+            )
+        if not folder.is_dir():
+            raise LakeError(
+                Trouble.NOT_A_FOLDER,
+                f"{folder} is a file",
+                f"Set {VARIABLE} to what the ingest job was given as --lake.",
+            )
+
     def _open(self, name: str) -> Table | None:
-        folder = self.folder / name
+        uri = f"{self.uri}/{name}"
         with reading(name):
             # A folder without a log is a table whose first commit is still under way.
-            if not any((folder / "_delta_log").glob("*.json")):
+            if not DeltaTable.is_deltatable(uri, storage_options=store.options(uri)):
                 return None
-            delta = DeltaTable(folder)
+            delta = DeltaTable(uri, storage_options=store.options(uri))
             # A table made anew in the same place has another id.
-            return Table(name, folder, (str(delta.metadata().id), delta.version()), delta)
+            return Table(name, uri, (str(delta.metadata().id), delta.version()), delta)
 
 
 @contextmanager
@@ -150,7 +159,7 @@ def reading(name: str) -> Iterator[None]:
         raise LakeError(
             Trouble.UNREADABLE,
             f"The table {name} can't be read",
-            f"{reason}. The page tries again by itself; if this stays, check that the folder is readable and that "
+            f"{reason}. The page tries again by itself; if this stays, check that the lake is readable from here and that "
             "the tables were written by this version of Downbeat.",
         ) from error
 
@@ -165,6 +174,9 @@ def query(sql: str, sources: Mapping[str, Source], parameters: Mapping[str, Lite
     """
     with reading(" or ".join(table.name for table, _ in sources.values())), duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
+        places = {table.uri for table, _ in sources.values() if not store.is_folder(table.uri)}
+        if places:
+            connection.register_filesystem(store.filesystem(places.pop()))
         for name, (table, files) in sources.items():
             if files:
                 connection.from_parquet(list(files), hive_partitioning=False).create_view(name)

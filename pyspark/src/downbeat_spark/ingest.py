@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -31,10 +32,9 @@ from pyspark.util import inheritable_thread_target
 
 from downbeat_spark import _main, session, tables, world
 from downbeat_spark._stop import StopRequest
-from downbeat_spark.errors import BadInput, DownbeatError
+from downbeat_spark.errors import BadInput, DownbeatError, Refused
 from downbeat_spark.functions import with_cleansed
-from downbeat_spark.lake import Lake, lake_argument
-from downbeat_spark.versions import commit_note
+from downbeat_spark.lake import Lake, add_lake_argument
 
 CONTRACT = session.PROJECT / "contracts" / "listening.yaml"
 
@@ -45,7 +45,7 @@ MAX_OFFSETS_PER_TRIGGER = 2_000_000
 TRIGGER = "1 second"
 
 # What each commit says of the batch that it is of, see `versions`.
-NOTE = commit_note("{batch}")
+NOTE = '{"batch": {batch}, "from": {from}, "until": {until}}'
 
 
 def build(raw: DataFrame, *, contract: str) -> DataFrame:
@@ -135,8 +135,14 @@ def ingest(
     except AnalysisException as error:
         raise BadInput(f"contract {contract}: {_message(error)}") from error
 
-    checkpoint = (checkpoint or lake.default_checkpoint).absolute()
-    with lake.locked(checkpoint):
+    checkpoint = (checkpoint or lake.checkpoint("ingest")).absolute()
+    lost = threading.Event()
+
+    def end() -> None:
+        lost.set()
+        stop.set()
+
+    with lake.locked(lost=end):
         identity = lake.claim(world=served.fingerprint, checkpoint=checkpoint)
         say(f"world {served.fingerprint}: {uri} -> {lake.uri}")
         lake.follow(checkpoint)
@@ -157,6 +163,8 @@ def ingest(
             raise DownbeatError(f"the ingest has failed: {_message(error)}") from error
         finally:
             gate.open()
+    if lost.is_set():
+        raise Refused(f"another ingest has taken the lake {lake.uri} while this one was asleep: stop one of the two")
 
 
 def run_until_stopped(
@@ -194,12 +202,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--uri", required=True, help="event server, e.g. grpc://127.0.0.1:8815; replicas separated by commas"
     )
-    parser.add_argument(
-        "--lake",
-        required=True,
-        type=lake_argument,
-        help="a folder, or s3://bucket/prefix or gs://bucket/prefix with keys in the environment; created if it is not there",
-    )
+    add_lake_argument(parser, made=True)
     parser.add_argument("--contract", type=Path, default=CONTRACT, help="what clean means (default: listening.yaml)")
     parser.add_argument(
         "--checkpoint", type=Path, help="folder of the checkpoint (default: in the lake, if that is a folder)"

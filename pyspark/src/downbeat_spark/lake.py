@@ -4,7 +4,7 @@
     <lake>/_downbeat/lake.json    its world, its application id in Delta's logs, the id of its checkpoint
     <lake>/_checkpoints/ingest/   Spark's checkpoint, unless it is told to be elsewhere, as it must be if the lake is in a store
     <checkpoint>/downbeat.json    the id that lake.json names
-    <lake>/_downbeat/ingest.lock  held while an ingest is at work; in the checkpoint if the lake is in a store
+    <lake>/_downbeat/ingest.lock  held while an ingest is at work
 
 A lake holds one world, written through one checkpoint. Delta makes a repeated batch change nothing: every write
 carries the lake's application id and the batch's number, and a table skips a number that it has. That would also skip,
@@ -15,29 +15,44 @@ lake refuses any checkpoint but its own, and one that has been put back to an ea
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import fcntl
 import json
 import os
 import socket
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
-from downbeat_spark import store, tables
+from downbeat_spark import lease, store, tables
 from downbeat_spark.errors import BadInput, Refused
+from downbeat_spark.reader import Reader
 
 Offsets = dict[int, int]
 
 _IDENTITY = "_downbeat/lake.json"
 _MARKER = "downbeat.json"
 _LOCK = "ingest.lock"
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a table holds, by its log: no file is opened. It was last written at that time, by the clock of whoever did."""
+
+    name: str
+    rows: int
+    files: int
+    bytes: int
+    version: int
+    written_at: dt.datetime
 
 
 @dataclass(frozen=True)
@@ -55,7 +70,7 @@ class Lake:
     def __init__(self, uri: str | Path) -> None:
         """Nothing is read or written yet. Raises `BadInput` if it is no address of a lake."""
         self.uri = store.located(uri)
-        self._files = store.Files(self.uri)
+        self.files = store.Files(self.uri)
 
     @property
     def path(self) -> Path:
@@ -72,6 +87,14 @@ class Lake:
         """A table as it is now; it must be there."""
         return DeltaTable(self.table(table), storage_options=store.options(self.uri))
 
+    def read(self, name: str, version: int | None = None) -> Reader:
+        """A table, to be read as Arrow, by DuckDB, polars or Spark, now or at an older version; it must be there."""
+        return Reader(self.table(tables.ALL[name]), version)
+
+    def contents(self) -> list[Contents]:
+        """What each table holds that there is. Raises `BadInput` if the store cannot be asked."""
+        return [_contents(name, self.open(table)) for name, table in tables.ALL.items() if self.exists(table)]
+
     def exists(self, table: tables.Table) -> bool:
         """Whether the table has been created. Raises `BadInput` if the store cannot be asked."""
         try:
@@ -83,16 +106,15 @@ class Lake:
         """Whether the table has any."""
         return self.exists(table) and bool(self.open(table).file_uris())
 
-    @property
-    def default_checkpoint(self) -> Path:
-        """Where the checkpoint is unless told otherwise. Raises `BadInput` if the lake is in a store."""
+    def checkpoint(self, job: str) -> Path:
+        """Where a job's checkpoint is unless told otherwise. Raises `BadInput` if the lake is in a store."""
         if not store.is_folder(self.uri):
             raise BadInput(f"the lake {self.uri} is in a store: name a folder for the checkpoint by --checkpoint")
-        return self.path / "_checkpoints" / "ingest"
+        return self.path / "_checkpoints" / job
 
     def identity(self) -> Identity | None:
         """What the lake remembers; nothing before the first ingest. Raises `BadInput` if the store cannot be asked."""
-        held = self._files.read(_IDENTITY)
+        held = self.files.read(_IDENTITY)
         return Identity(**held) if held else None
 
     def require(self) -> Identity:
@@ -116,16 +138,18 @@ class Lake:
         return -1 if version is None else version
 
     @contextmanager
-    def locked(self, checkpoint: Path | None = None) -> Iterator[None]:
-        """Keep other ingests out. The system drops the lock with the process, however that ends.
+    def locked(self, lost: Callable[[], None] = lambda: None) -> Iterator[None]:
+        """Keep other ingests out: in a folder by a lock, which the system drops with the process, in a store by a `lease`.
 
-        A lake in a folder keeps out all of this host. One in a store has no place for a lock, but takes batches through one
-        `checkpoint` alone, and so keeps out the others that have that.
+        `lost` is called, on another thread, should another take the lease: this process must have been asleep for long.
 
-        Raises `Refused` if another ingest holds it, `BadInput` if the folder can't be written.
+        Raises `Refused` if another ingest holds it, `BadInput` if the lake can't be written.
         """
-        elsewhere = None if store.is_folder(self.uri) else checkpoint
-        folder = elsewhere or (self.path / _IDENTITY).parent
+        if not store.is_folder(self.uri):
+            with lease.held(self.files, f"_downbeat/{_LOCK}", lost=lost, waiting=self._waits):
+                yield
+            return
+        folder = self.path / "_downbeat"
         try:
             folder.mkdir(parents=True, exist_ok=True)
             lock = (folder / _LOCK).open("a+")
@@ -144,6 +168,9 @@ class Lake:
             lock.write(f"process {os.getpid()} on {socket.gethostname()}\n")
             lock.flush()
             yield
+
+    def _waits(self, holder: str) -> None:
+        print(f"waiting to see whether {holder} still writes to {self.uri}", flush=True)  # noqa: T201 (somebody watches)
 
     def claim(self, *, world: str, checkpoint: Path) -> Identity:
         """Tie a new lake to `world` and `checkpoint`, or check that this lake belongs to both.
@@ -164,7 +191,7 @@ class Lake:
                 f"the lake {self.uri} holds world {held.world}, but the server serves world {world}: "
                 "start the server with the first one's configuration, or choose another --lake"
             )
-        if marked is None and any(path.name != _LOCK for path in _listed(checkpoint)):
+        if marked is None and _listed(checkpoint):
             raise Refused(f"{checkpoint} is not a checkpoint of ours and not empty: choose another --checkpoint")
         # One whose lake was never made belongs to none yet.
         begun = held is None and marked is not None and (marked["lake"], marked["world"]) == (self.uri, world)
@@ -188,7 +215,7 @@ class Lake:
         )
         # The checkpoint first: if it ends between the two, the next start goes on here.
         _write(checkpoint / _MARKER, {**asdict(identity), "lake": self.uri})
-        if not self._files.create(_IDENTITY, asdict(identity)):
+        if self.files.create(_IDENTITY, asdict(identity)) is None:
             raise Refused(f"another ingest has just begun to write to {self.uri}: choose another --lake")
         return identity
 
@@ -217,18 +244,35 @@ class Lake:
         return dict(rows[0]["until_offsets"]) if rows else None
 
 
-def lake_argument(text: str, *, in_folder: bool = False) -> Lake:
-    """A lake that somebody names to a program; argparse tells what is wrong with it."""
+def _contents(name: str, delta: DeltaTable) -> Contents:
+    files = pa.table(delta.get_add_actions(flatten=True))
+    (last,) = delta.history(1)
+    return Contents(
+        name,
+        rows=pc.sum(files["num_records"]).as_py() or 0,
+        files=files.num_rows,
+        bytes=pc.sum(files["size_bytes"]).as_py() or 0,
+        version=delta.version(),
+        written_at=dt.datetime.fromtimestamp(last["timestamp"] / 1000, dt.UTC),
+    )
+
+
+def add_lake_argument(parser: argparse.ArgumentParser, *, made: bool = False) -> None:
+    """Let a program be told a lake, which it makes if it is not there (`made`)."""
+    created = "; created if it is not there" if made else ""
+    parser.add_argument(
+        "--lake",
+        required=True,
+        type=_lake,
+        help=f"a folder, or s3://bucket/prefix or gs://bucket/prefix with endpoint and keys in the environment{created}",
+    )
+
+
+def _lake(text: str) -> Lake:
     try:
-        lake = Lake(text)
-        return Lake(lake.path) if in_folder else lake
+        return Lake(text)
     except BadInput as error:
         raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def lake_in_folder(text: str) -> Lake:
-    """The same for a program whose Spark reads it: that has no way to stores."""
-    return lake_argument(text, in_folder=True)
 
 
 def _listed(folder: Path) -> list[Path]:

@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 
 from downbeat_spark import _main, session, tables
 from downbeat_spark.ingest import say
-from downbeat_spark.lake import Lake, lake_in_folder
+from downbeat_spark.lake import Lake, add_lake_argument
 from downbeat_spark.versions import last_cut
 
 #: More refused rows than this means that a client or the contract is broken, not that some rows are.
@@ -105,7 +105,7 @@ def freshness(progress: DataFrame, *, now: dt.datetime, max_age_hours: float) ->
 def main(arguments: Sequence[str] | None = None) -> int:
     """The job's command line; the exit code is 0 if all checks pass, 1 if one does not, 2 if they could not be run."""
     parser = argparse.ArgumentParser(prog="quality.py", description="Check the tables of a lake.")
-    parser.add_argument("--lake", required=True, type=lake_in_folder, help="folder of the lake")
+    add_lake_argument(parser)
     parser.add_argument(
         "--max-age-hours", type=float, default=MAX_AGE_HOURS, help="oldest the last batch may be (default: %(default)s)"
     )

@@ -8,7 +8,8 @@ For every row of the log up to the last batch that is in all tables, at the vers
 - it stands in neither if the truth says it is a duplicate;
 - tiles add up to what they summarise.
 
-The joins run in Spark; only counts, and the first example of each difference, come to the driver.
+The joins run in Spark; only counts, and the first example of each difference, come to the driver. A range of days narrows all of
+it: rows by the date they arrived, tiles by their own. Days that were dropped from a table (see `expire`) are not looked at.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import argparse
 import datetime as dt
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any
 
@@ -25,9 +26,10 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from downbeat_spark import _main, session, tables, world
-from downbeat_spark.errors import Refused
+from downbeat_spark.errors import BadInput, Refused
+from downbeat_spark.expire import complete_from
 from downbeat_spark.ingest import append, say
-from downbeat_spark.lake import Lake, Offsets, lake_in_folder
+from downbeat_spark.lake import Lake, Offsets, add_lake_argument
 from downbeat_spark.versions import Cut, last_cut
 
 KEY = ["partition", "offset"]
@@ -89,6 +91,38 @@ FAULTS = (
     *(Fault(name, _judged(name), f"in_quarantine AND {rule}") for name, rule in REFUSED.items()),
     Fault("orphan_track", "expected = 'events'", "in_events AND orphan"),
 )
+
+
+@dataclass(frozen=True)
+class Days:
+    """Dates from `first` (inclusive) until `until` (exclusive), either of them open, of tables that may have lost old ones."""
+
+    first: dt.date | None = None
+    until: dt.date | None = None
+    complete_from: Mapping[str, dt.date] = field(default_factory=dict)
+
+    def complete(self, *names: str, arrived: bool = False) -> Days:
+        """Those of them that tables have whole; of `arrived` rows, those whose events are there, however late they came."""
+        wait = {"events": tables.MOST_LATE} if arrived else {}
+        first = [
+            self.complete_from[name] + wait.get(name, dt.timedelta()) for name in names if name in self.complete_from
+        ]
+        return replace(self, first=max([*first, *([self.first] if self.first else [])], default=None))
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"from {self.first or 'the first'} until before {self.until or 'tomorrow'}"
+
+    def select(self, rows: DataFrame, date: str) -> DataFrame:
+        """The rows whose `date` is one of them."""
+        if self.first:
+            rows = rows.where(F.col(date) >= self.first)
+        return rows.where(F.col(date) < self.until) if self.until else rows
+
+    @property
+    def are_all(self) -> bool:
+        """Whether they leave nothing out."""
+        return self.first is None and self.until is None
 
 
 @dataclass
@@ -238,15 +272,20 @@ def _sides(fault: Fault) -> dict[str, Column]:
     return {"truth": in_truth, "found": found, "right": in_truth & found}
 
 
-def compare_tiles(result: Result, pinned: Mapping[str, DataFrame]) -> None:
-    """Compare each table of tiles with what it summarises, `pinned` being the lake's tables by name."""
-    events = pinned["events"]
+def compare_tiles(result: Result, held: Mapping[str, DataFrame], *, days: Days) -> None:
+    """Compare each table of tiles about events with these, `held` being the lake's tables by name."""
     for table in tables.BATCH_TABLES:
         if isinstance(table, tables.TileTable) and table.summary:
-            whole = events.sparkSession.sql(table.summary, clean=events)
-            _compare_tiles(result, table, whole, pinned[table.name])
+            of = days.complete("events", table.name)
+            whole = held["events"].sparkSession.sql(table.summary, clean=of.select(held["events"], "event_date"))
+            _compare_tiles(result, table, whole, of.select(held[table.name], "date"))
 
-    raw, quarantine, quality = (pinned[name] for name in ("raw_events", "quarantine", "data_quality_by_minute"))
+
+def compare_quality(result: Result, held: Mapping[str, DataFrame]) -> None:
+    """Compare the tiles of data quality with the rows that arrived, `held` being those and the tiles by name."""
+    raw, events, quarantine, quality = (
+        held[name] for name in ("raw_events", "events", "quarantine", "data_quality_by_minute")
+    )
     minute = F.date_trunc("minute", "arrived_at").alias("minute")
     per_minute = [minute, F.col("partition"), F.to_date("arrived_at").alias("date")]
     sides = [
@@ -327,8 +366,59 @@ def _read(spark: SparkSession, *, uri: str, stream: str, start: Offsets, until: 
     return reader.options(startingOffsets=offsets(start), endingOffsets=offsets(until)).load()
 
 
-def reconcile(spark: SparkSession, *, uri: str, lake: Lake) -> Result:
+def arrived(cut: Cut, days: Days) -> Cut:
+    """A cut with only the rows that arrived on certain days, and the range of the log that they are."""
+    since = days.complete("raw_events", "quarantine", "events", "data_quality_by_minute", arrived=True)
+    held = dict(cut.tables)
+    if since.are_all:
+        return cut
+    held["raw_events"] = since.select(held["raw_events"], "ingest_date")
+    held["quarantine"] = since.select(held["quarantine"], "ingest_date")
+    held["data_quality_by_minute"] = since.select(held["data_quality_by_minute"], "date")
+    # Their own dates say which files can hold them.
+    near = replace(
+        since,
+        first=since.first - tables.MOST_LATE if since.first else None,
+        until=since.until + dt.timedelta(days=1) if since.until else None,
+    )
+    with_date = near.select(held["events"], "event_date").withColumn("ingest_date", F.to_date("arrived_at"))
+    held["events"] = since.select(with_date, "ingest_date").drop("ingest_date")
+    start, until = _range(cut, since, begins_at_log="raw_events" not in days.complete_from)
+    if start == until:
+        raise BadInput(f"no row of the lake arrived {since}: choose other days")
+    return replace(cut, start=start, until=until, tables=held)
+
+
+def _range(cut: Cut, days: Days, *, begins_at_log: bool) -> tuple[Offsets, Offsets]:
+    """The rows of the log that arrived on some days: from the last before them to the first after, for their own may be lost."""
+    date, first, until = F.col("ingest_date"), F.lit(days.first or dt.date.min), F.lit(days.until or dt.date.max)
+    edges = (
+        cut.tables["raw_events"]
+        .groupBy("partition")
+        .agg(
+            F.max(F.when(date < first, F.col("offset"))).alias("before"),
+            F.min(F.when((date >= first) & (date < until), F.col("offset"))).alias("first"),
+            F.min(F.when(date >= until, F.col("offset"))).alias("after"),
+        )
+    )
+    start, end = dict(cut.start), dict(cut.until)
+    for row in edges.collect():
+        partition = row["partition"]
+        if row["before"] is not None:
+            start[partition] = row["before"] + 1
+        elif not begins_at_log and row["first"] is not None:
+            start[partition] = row["first"]
+        if row["after"] is not None:
+            end[partition] = row["after"]
+    return start, end
+
+
+def reconcile(
+    spark: SparkSession, *, uri: str, lake: Lake, since: dt.date | None = None, until: dt.date | None = None
+) -> Result:
     """Compare a lake with the log behind `uri`, print what was found, and note it in `reconciliation`.
+
+    All of it, or the days from `since` until before `until`: each can be compared for itself, in time and memory of its own.
 
     Raises a `DownbeatError` if there is nothing to compare or no server to ask.
     """
@@ -339,7 +429,10 @@ def reconcile(spark: SparkSession, *, uri: str, lake: Lake) -> Result:
             f"the lake {lake.uri} holds world {identity.world}, but {uri} serves world {served.fingerprint}: "
             "start the server with the first one's configuration, or correct --uri or --lake"
         )
-    cut = last_cut(spark, lake=lake)
+    whole = last_cut(spark, lake=lake)
+    lost = {name: complete_from(lake.open(tables.ALL[name])) for name in whole.tables}
+    days = Days(since, until, {name: first for name, first in lost.items() if first})
+    cut = arrived(whole, days)
     truth, log = (_read(spark, uri=uri, stream=name, start=cut.start, until=cut.until) for name in ("truth", "events"))
 
     result = Result()
@@ -349,7 +442,8 @@ def reconcile(spark: SparkSession, *, uri: str, lake: Lake) -> Result:
     judged = verdicts(truth=truth, raw=raw, events=events, quarantine=quarantine).persist()
     compare_verdicts(result, judged)
     judged.unpersist()
-    compare_tiles(result, cut.tables)
+    compare_tiles(result, whole.tables, days=days)
+    compare_quality(result, cut.tables)
 
     say("\n".join(report(result, cut=cut)))
     _note(spark, result, lake=lake, fingerprint=identity.world, sequence=cut.sequence)
@@ -399,11 +493,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The job's command line; the exit code is 0 if equal, 1 if the lake differs, 2 if it could not be compared."""
     parser = argparse.ArgumentParser(prog="reconcile.py", description="Compare a lake with the log and its truth.")
     parser.add_argument("--uri", required=True, help="event server of the lake's world, e.g. grpc://127.0.0.1:8815")
-    parser.add_argument("--lake", required=True, type=lake_in_folder, help="folder of the lake")
+    add_lake_argument(parser)
+    for name, what in (("--since", "the first day"), ("--until", "the day after the last")):
+        parser.add_argument(
+            name, type=dt.date.fromisoformat, metavar="DATE", help=f"{what} to compare, in UTC (default: all there are)"
+        )
     options: Any = parser.parse_args(arguments)
 
     def job() -> int:
-        result = reconcile(session.start("downbeat reconcile"), uri=options.uri, lake=options.lake)
+        spark = session.start("downbeat reconcile")
+        result = reconcile(spark, uri=options.uri, lake=options.lake, since=options.since, until=options.until)
         return 1 if result.differences else 0
 
     return _main.run(job)

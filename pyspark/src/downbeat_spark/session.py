@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from downbeat_spark import __version__, _main
+from downbeat_spark import __version__, _main, store
 from downbeat_spark.errors import Missing
 
 if TYPE_CHECKING:
@@ -27,8 +27,28 @@ CONNECTOR = TARGET / f"downbeat-spark_4.2_2.13-{__version__}.jar"
 LAKE_JARS = TARGET / "lake-jars"
 LOGGING = Path(__file__).with_name("log4j2.properties")
 
-# Columns whose values hardly ever come twice in a file: looking for those that do costs a tenth of a batch.
-_UNIQUE = ("arrived_at", "event_id", "event_time", "listeners", "offset", "session_id", "ts")
+
+def _environment(*names: str, otherwise: str = "") -> str:
+    """The first of these variables that is set where Spark runs, as Hadoop reads it: nothing of it stands in a setting."""
+    value = otherwise
+    for name in reversed(names):
+        value = f"${{env.{name}:-{value}}}"
+    return value
+
+
+# The way to lakes in S3 stores. Hadoop's own file system reads them, keys are where the AWS SDK looks for them, and commits are
+# put only where none is: a driver without this log store would lose those of others.
+_STORES = {
+    **{f"spark.delta.logStore.{scheme}.impl": "dev.downbeat.spark.store.S3LogStore" for scheme in store.S3_SCHEMES},
+    "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
+    "spark.hadoop.fs.AbstractFileSystem.s3.impl": "org.apache.hadoop.fs.s3a.S3A",
+    "spark.hadoop.fs.s3a.endpoint": _environment(*store.ENDPOINTS),
+    "spark.hadoop.fs.s3a.endpoint.region": _environment("AWS_REGION", "AWS_DEFAULT_REGION", otherwise="us-east-1"),
+    "spark.hadoop.fs.s3a.path.style.access": "true",
+    # As patient as the native library: some 15 seconds, then whoever waits is told.
+    "spark.hadoop.fs.s3a.attempts.maximum": "5",
+    "spark.hadoop.fs.s3a.retry.limit": "4",
+}
 
 
 def settings() -> dict[str, str]:
@@ -36,6 +56,8 @@ def settings() -> dict[str, str]:
 
     Raises `Missing` if the jars have not been built.
     """
+    from downbeat_spark import tables  # noqa: PLC0415 (it imports PySpark, which takes a second, and Java is looked for first)
+
     delta = sorted(LAKE_JARS.glob("*.jar"))
     for what, found in [(CONNECTOR, CONNECTOR.is_file()), (LAKE_JARS, bool(delta))]:
         if not found:
@@ -54,7 +76,7 @@ def settings() -> dict[str, str]:
         # Every Delta reader can read tables without deletion vectors, pyarrow and DuckDB among them.
         "spark.databricks.delta.properties.defaults.enableDeletionVectors": "false",
         "spark.sql.parquet.compression.codec": "zstd",
-        **{f"spark.hadoop.parquet.enable.dictionary#{column}": "false" for column in _UNIQUE},
+        **{f"spark.hadoop.parquet.enable.dictionary#{column}": "false" for column in tables.UNIQUE},
         # Late events belong to up to eight dates: that many files open at once saves sorting each batch by date.
         "spark.sql.maxConcurrentOutputFileWriters": "16",
         # A million tracks (24 bytes each, and their genre) still fit a broadcast; beyond that the join shuffles.
@@ -70,6 +92,7 @@ def settings() -> dict[str, str]:
         "spark.sql.objectHashAggregate.sortBased.fallbackThreshold": "100000",
         # Spark 4.2.0 hangs where a Python function reads columns that are not arrow-java's, of Parquet files as of ours.
         "spark.sql.execution.arrow.pythonUDF.columnarInput.enabled": "false",
+        **_STORES,
         "spark.driver.memory": "2g",
         # Batches want throughput, and on few cores the collector that works beside them takes it away. To reconcile compiles more
         # code than the 48 MB which a JVM has that compiles only once.

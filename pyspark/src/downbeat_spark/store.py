@@ -2,8 +2,8 @@
 
 Keys and endpoints come from the environment alone, the same variables for every part: `AWS_ACCESS_KEY_ID`,
 `AWS_SECRET_ACCESS_KEY`, `AWS_REGION`, and for a store that is not AWS one of `ENDPOINTS`; for Google's store
-`GOOGLE_APPLICATION_CREDENTIALS` and the like. The native library reads them by itself (`rust/lake/src/store.rs`); this is the
-same for Python's readers.
+`GOOGLE_APPLICATION_CREDENTIALS` and the like. The native library reads them by itself (`rust/lake/src/store.rs`), Spark by its
+settings (`session`); this is the same for Python's readers.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
+from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError, PreconditionError
 
 from downbeat_spark.errors import BadInput
 
 #: Variables that may hold the address of an S3 store, the first that is set wins.
 ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT", "S3_ENDPOINT")
 
-_SCHEMES = ("s3", "s3a", "gs")
+#: How addresses in S3 stores begin; the second is Hadoop's.
+S3_SCHEMES = ("s3", "s3a")
 
 
 def located(uri: str | Path) -> str:
@@ -34,7 +35,7 @@ def located(uri: str | Path) -> str:
     scheme, separator, rest = str(uri).partition("://")
     if not separator:
         return str(Path(uri).absolute())
-    if scheme not in _SCHEMES:
+    if scheme not in (*S3_SCHEMES, "gs"):
         raise BadInput(f"{uri} is no place for a lake: give a folder, s3://bucket/prefix or gs://bucket/prefix")
     return f"{'s3' if scheme == 's3a' else scheme}://{rest.strip('/')}"
 
@@ -57,46 +58,81 @@ class Files:
 
     def __init__(self, uri: str) -> None:
         """Nothing is asked of the store yet."""
-        self._uri = uri
+        self.uri = uri
 
     def read(self, name: str) -> dict[str, Any] | None:
         """The JSON in a file; nothing if there is none. Raises `BadInput` if the store cannot be asked."""
-        if is_folder(self._uri) and not Path(self._uri).exists():
-            return None
-        try:
-            return json.loads(bytes(obstore.get(self.open(), name).bytes()))  # type: ignore[no-any-return]
-        except (NotFoundError, FileNotFoundError):
-            return None
-        except (BaseError, OSError) as error:
-            raise cannot("read", self._uri, error) from error
+        return self.read_tagged(name)[0]
 
-    def create(self, name: str, content: dict[str, Any]) -> bool:
-        """Write a file unless it is there already: then nothing is written, and the answer is no.
+    def read_tagged(self, name: str) -> tuple[dict[str, Any] | None, str]:
+        """The same, and by what the store knows this state of the file."""
+        if is_folder(self.uri) and not Path(self.uri).exists():
+            return None, ""
+        try:
+            found = obstore.get(self.open(), name)
+            return json.loads(bytes(found.bytes())), found.meta["e_tag"] or ""
+        except (NotFoundError, FileNotFoundError):
+            return None, ""
+        except (BaseError, OSError) as error:
+            raise cannot("read", self.uri, error) from error
+
+    def create(self, name: str, content: dict[str, Any]) -> str | None:
+        """Write a file unless it is there already, and return by what the store knows it; nothing if it is, which stays as it is.
 
         Raises `BadInput` if it cannot be written.
         """
+        if is_folder(self.uri):
+            try:
+                Path(self.uri).mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise cannot("write to", self.uri, error) from error
+        return self._put(name, content, "create")
+
+    def replace(self, name: str, content: dict[str, Any], tag: str) -> str | None:
+        """Write a file in the place of the one that the store knows by `tag`; nothing if it has become another, or is gone.
+
+        Raises `BadInput` if it cannot be written. Folders know no such thing.
+        """
+        return self._put(name, content, {"e_tag": tag})
+
+    def _put(self, name: str, content: dict[str, Any], mode: Any) -> str | None:
         try:
-            if is_folder(self._uri):
-                Path(self._uri).mkdir(parents=True, exist_ok=True)
-            obstore.put(self.open(), name, json.dumps(content, indent=1).encode(), mode="create")
-        except (AlreadyExistsError, FileExistsError):
-            return False
+            return obstore.put(self.open(), name, json.dumps(content, indent=1).encode(), mode=mode)["e_tag"] or ""
+        except (AlreadyExistsError, FileExistsError, NotFoundError, PreconditionError):
+            return None
         except (BaseError, OSError) as error:
-            raise cannot("write to", self._uri, error) from error
-        return True
+            raise cannot("write to", self.uri, error) from error
+
+    def delete(self, name: str) -> None:
+        """Remove a file. Raises `BadInput` if it cannot be."""
+        try:
+            obstore.delete(self.open(), name)
+        except (BaseError, OSError) as error:
+            raise cannot("write to", self.uri, error) from error
 
     def open(self) -> Any:
         """The store, whose paths begin at the lake."""
-        if is_folder(self._uri):
-            return obstore.store.LocalStore(self._uri)
-        told = options(self._uri)
-        config = {"endpoint": told["AWS_ENDPOINT_URL"]} if told else {}
-        return obstore.store.from_url(  # type: ignore[call-overload]
-            self._uri,
-            config=config,
-            client_options={"allow_http": told.get("AWS_ALLOW_HTTP") == "true"},
-            retry_config={"max_retries": 3, "retry_timeout": dt.timedelta(seconds=20)},
-        )
+        if is_folder(self.uri):
+            return obstore.store.LocalStore(self.uri)
+        return obstore.store.from_url(self.uri, **_way(self.uri))
+
+
+def filesystem(uri: str) -> Any:
+    """The store of an address as an `fsspec` file system, for readers such as DuckDB."""
+    from obstore.fsspec import FsspecStore  # noqa: PLC0415 (only what reads whole tables needs it)
+
+    scheme: Any = uri.partition("://")[0]
+    return FsspecStore(scheme, **_way(uri))
+
+
+def _way(uri: str) -> dict[str, Any]:
+    """What `obstore` has to be told of the way to a store."""
+    told = options(uri)
+    return {
+        "config": {"endpoint": told["AWS_ENDPOINT_URL"]} if told else {},
+        "client_options": {"allow_http": told.get("AWS_ALLOW_HTTP") == "true"},
+        "retry_config": {"max_retries": 3, "retry_timeout": dt.timedelta(seconds=20)},
+    }
 
 
 def cannot(do: str, uri: str, error: Exception) -> BadInput:

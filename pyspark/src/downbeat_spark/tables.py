@@ -14,6 +14,7 @@ Tables of tiles hold additive parts of an aggregate, one part per key and batch:
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from dataclasses import dataclass
 
@@ -55,8 +56,14 @@ RAW = _schema(
     ("conn_country", T.StringType()),
 )
 
+#: Columns whose values hardly ever come twice in a file: looking for those that do costs more than it saves.
+UNIQUE = ("arrived_at", "event_id", "event_time", "listeners", "offset", "session_id", "ts")
+
 #: A playback of at least this long is a stream: 30 seconds, the music industry's rule.
 STREAM_MS = 30_000
+
+#: No event arrives later than this after it happened: the contract refuses it.
+MOST_LATE = dt.timedelta(days=10)
 
 #: An event is late when it arrives more than this after it happened.
 LATE_AFTER = "INTERVAL 10 MINUTES"
@@ -67,7 +74,8 @@ class Table:
     """One table: what a row is, its columns, and how readers find rows without opening every file.
 
     They go by `partition_by` (always a date), if there is one, and by the least and greatest value that each file holds of
-    the columns in `ranges`. Delta would note those of 32 columns, which costs a tenth of the time a batch takes.
+    the columns in `ranges`. Delta would note those of 32 columns, which costs a tenth of the time a batch takes. Files of days
+    that are over are ordered by `cluster_by`, so that a look-up of one of these finds its rows in few places.
     """
 
     name: str
@@ -75,6 +83,7 @@ class Table:
     schema: T.StructType
     ranges: tuple[str, ...]
     partition_by: str | None = None
+    cluster_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -148,7 +157,7 @@ RAW_EVENTS = BatchTable(
     T.StructType([*RAW.fields, T.StructField("ingest_date", T.DateType())]),
     ("partition", "offset", "arrived_at"),
     "ingest_date",
-    f"SELECT {_RAW}, to_date(arrived_at) AS ingest_date FROM batch",
+    query=f"SELECT {_RAW}, to_date(arrived_at) AS ingest_date FROM batch",
 )
 EVENTS = BatchTable(
     "events",
@@ -183,9 +192,10 @@ EVENTS = BatchTable(
         ("repairs", _TEXTS),
         ("event_date", T.DateType()),
     ),
-    ("partition", "offset", "event_time"),
+    ("partition", "offset", "event_time", "user_id", "track_id"),
     "event_date",
-    f"""
+    ("user_id", "track_id"),
+    query=f"""
     SELECT
         partition, offset, arrived_at, event_id, event_type, event_time, user_id, session_id, clean.track_id, artist_id, genre,
         duration_ms AS track_duration_ms, playlist_id, playlist_name, context, ms_played, is_stream, reason_start,
@@ -200,7 +210,7 @@ QUARANTINE = BatchTable(
     T.StructType([*RAW.fields, T.StructField("violations", _TEXTS), T.StructField("ingest_date", T.DateType())]),
     ("partition", "offset", "arrived_at"),
     "ingest_date",
-    f"""
+    query=f"""
     SELECT {_RAW}, cleansed.violations, to_date(arrived_at) AS ingest_date
     FROM batch WHERE NOT duplicate AND NOT cleansed.valid
     """,
@@ -213,12 +223,22 @@ def _event_tiles(
     schema: T.StructType,
     *,
     keys: tuple[str, ...],
-    ranges: tuple[str, ...],
+    cluster_by: tuple[str, ...],
     summary: str,
     clean: str = _CLEAN,
 ) -> TileTable:
-    """A table of tiles about a batch's `clean` events."""
-    return TileTable(name, about, schema, ranges, "date", summary.format(clean=clean), keys, summary)
+    """A table of tiles about a batch's `clean` events. What they are ordered by is what readers find them by."""
+    return TileTable(
+        name,
+        about,
+        schema,
+        cluster_by,
+        "date",
+        cluster_by,
+        query=summary.format(clean=clean),
+        keys=keys,
+        summary=summary,
+    )
 
 
 # What is counted is never null, so that tiles can be added up.
@@ -241,7 +261,7 @@ def _hour_tiles(of: str, about: str, *, clean: str = _CLEAN) -> TileTable:
             ("date", T.DateType()),
         ),
         keys=("hour", f"{of}_id", "date"),
-        ranges=("hour",),
+        cluster_by=(f"{of}_id", "hour"),
         summary=f"""
         SELECT
             date_trunc('hour', event_time) AS hour, {of}_id, {_PLAYED}, count_if(event_type = 'like') AS likes,
@@ -270,7 +290,7 @@ LISTENING_BY_MINUTE = _event_tiles(
         ("date", T.DateType()),
     ),
     keys=("minute", "country", "platform", "premium", "event_type", "date"),
-    ranges=("minute",),
+    cluster_by=("minute",),
     summary="""
     SELECT
         date_trunc('minute', event_time) AS minute, country, platform, premium, event_type, count(*) AS events,
@@ -302,7 +322,7 @@ LISTENING_BY_LISTENER_DAY = _event_tiles(
         ("last_time", T.TimestampType()),
     ),
     keys=("date", "user_id", "country"),
-    ranges=("user_id",),
+    cluster_by=("user_id",),
     summary=f"""
     SELECT
         to_date(event_time) AS date, user_id, country, {_PLAYED}, count_if(event_type = 'like') AS likes,
@@ -325,7 +345,7 @@ SESSIONS = _event_tiles(
         ("date", T.DateType()),
     ),
     keys=("session_id", "user_id", "date"),
-    ranges=("user_id", "first_time"),
+    cluster_by=("user_id", "first_time"),
     summary="""
     SELECT
         session_id, user_id, count_if(event_type = 'play') AS plays, count_if(event_type = 'skip') AS skips,
@@ -347,7 +367,7 @@ PLAYLIST_ACTIVITY = _event_tiles(
         ("removes", T.LongType()),
     ),
     keys=("date", "playlist_id", "user_id"),
-    ranges=("playlist_id",),
+    cluster_by=("playlist_id",),
     summary="""
     SELECT
         to_date(event_time) AS date, playlist_id, user_id, count_if(event_type = 'playlist_create') AS created,
@@ -375,7 +395,8 @@ DATA_QUALITY_BY_MINUTE = TileTable(
     ),
     ("minute",),
     "date",
-    f"""
+    ("minute",),
+    query=f"""
     SELECT
         date_trunc('minute', arrived_at) AS minute, partition, count(*) AS produced, count_if({_IS_CLEAN}) AS clean,
         count_if(NOT duplicate AND NOT cleansed.valid) AS quarantined, count_if(duplicate) AS duplicates,
@@ -386,7 +407,7 @@ DATA_QUALITY_BY_MINUTE = TileTable(
     FROM batch
     GROUP BY date_trunc('minute', arrived_at), partition
     """,
-    ("minute", "partition", "date"),
+    keys=("minute", "partition", "date"),
 )
 
 #: The tables a batch is written to.
@@ -434,7 +455,7 @@ PROGRESS = LastTable(
     ("sequence",),
     "date",
     # A batch that has not all rows of its range, or has some twice, is in no table.
-    """
+    query="""
     SELECT
         any_value(sequence) AS sequence, any_value(from_offsets) AS from_offsets, any_value(until_offsets) AS until_offsets,
         if(
@@ -459,7 +480,7 @@ PROGRESS = LastTable(
     )
     HAVING count(*) > 0
     """,
-    f"""
+    parts=f"""
     SELECT
         partition, count(*) AS produced, count_if({_IS_CLEAN}) AS clean,
         count_if(NOT duplicate AND NOT cleansed.valid) AS quarantined, count_if(duplicate) AS duplicates,

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
 from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession, Window
@@ -21,7 +22,7 @@ from downbeat_spark import _main, session, tables, world
 from downbeat_spark._stop import StopRequest
 from downbeat_spark.errors import DownbeatError, Refused
 from downbeat_spark.ingest import CONTRACT, append, build, run_until_stopped, say
-from downbeat_spark.lake import Lake, lake_in_folder
+from downbeat_spark.lake import Lake, add_lake_argument
 from downbeat_spark.versions import commit_note
 
 #: Tracks that are ranked of each hour and country.
@@ -79,6 +80,7 @@ def trend(
     uri: str,
     lake: Lake,
     stop: StopRequest,
+    checkpoint: Path | None = None,
     wait: str = WAIT,
     trigger: str | None = "1 minute",
     max_offsets_per_trigger: int | None = None,
@@ -93,7 +95,7 @@ def trend(
         raise Refused(
             f"the lake {lake.uri} holds world {identity.world}, but the server serves world {served.fingerprint}"
         )
-    checkpoint = lake.path / "_checkpoints" / "trending"
+    checkpoint = (checkpoint or lake.checkpoint("trending")).absolute()
     if lake.exists(tables.TRENDING) and not checkpoint.exists():
         raise Refused(
             f"{lake.table(tables.TRENDING)} has ranks, but their checkpoint {checkpoint} is gone, and a new one would rank "
@@ -142,8 +144,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--uri", required=True, help="event server, e.g. grpc://127.0.0.1:8815; replicas separated by commas"
     )
-    parser.add_argument("--lake", required=True, type=lake_in_folder, help="folder of a lake that holds the same world")
+    add_lake_argument(parser)
     parser.add_argument("--wait", default=WAIT, help="how long after its end an hour is ranked (default: %(default)s)")
+    parser.add_argument(
+        "--checkpoint", type=Path, help="folder of the checkpoint (default: in the lake, if that is a folder)"
+    )
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--trigger", default="1 minute", help="how often to look for new rows (default: %(default)s)")
     how.add_argument("--available-now", action="store_true", help="rank the hours that are over, then end")
@@ -155,7 +160,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         stop.on_signals(spark)
         try:
             trigger = None if options.available_now else options.trigger
-            trend(spark, uri=options.uri, lake=options.lake, stop=stop, wait=options.wait, trigger=trigger)
+            trend(
+                spark,
+                uri=options.uri,
+                lake=options.lake,
+                stop=stop,
+                checkpoint=options.checkpoint,
+                wait=options.wait,
+                trigger=trigger,
+            )
         finally:
             spark.stop()
         return 0

@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 
 from downbeat_spark import tables
 from downbeat_spark.errors import BadInput, Refused
+from downbeat_spark.expire import complete_from
 from downbeat_spark.lake import Lake, Offsets
 
 # How far back a batch is looked for: an ingest and maintenance add some tens of commits while a job starts.
@@ -48,9 +49,10 @@ def last_cut(spark: SparkSession, *, lake: Lake) -> Cut:
     ).collect()[0]
     sequence, until = ends["sequence"], ends["until"]
     if sequence is None:
-        raise BadInput(f"the lake {lake.path} has no whole batch yet: ingest first")
-    # A partition whose first rows came after the first batch begins at 0.
-    start = {partition: ends["start"].get(partition, 0) for partition in until}
+        raise BadInput(f"the lake {lake.uri} has no whole batch yet: ingest first")
+    # A partition whose first rows came after the first batch begins at 0, and so does one whose first batches are forgotten.
+    first = ends["start"] if complete_from(lake.open(tables.PROGRESS)) is None else {}
+    start = {partition: first.get(partition, 0) for partition in until}
     held = {table.name: _at_batch(spark, lake=lake, table=table, sequence=sequence) for table in tables.BATCH_TABLES}
     return Cut(sequence, start, until, held)
 

@@ -25,7 +25,7 @@ from .conftest import CONTRACT, Log
 
 ALLOWED = re.compile(
     r"META-INF/(MANIFEST\.MF|LICENSE.*|maven/dev\.downbeat/.*|services/org\.apache\.spark\.sql\.sources\.DataSourceRegister)"
-    r"|dev/downbeat/spark/(|functions/|jni/|plan/|sink/|source/)[^/]*\.class"
+    r"|dev/downbeat/spark/(|functions/|jni/|plan/|sink/|source/|store/)[^/]*\.class"
     r"|dev/downbeat/spark/proto/(aggregate|contract|flight|lake|query)/[^/]*\.class"
     r"|dev/downbeat/spark/shaded/protobuf/.*\.class"
     r"|dev/downbeat/native/[a-z]+-[a-z0-9_]+/libdownbeat_jni\.so"

@@ -1,4 +1,4 @@
-//! `downbeat doctor`: what of Downbeat works on this machine, and what to do about what does not.
+//! `downbeat doctor`: what of Downbeat works on this machine or in a store, and what to do about what does not.
 
 use std::{
     env, fmt,
@@ -9,19 +9,26 @@ use std::{
 };
 
 use clap::Args;
+use downbeat_lake::probe::{Ability, Lacking, probe};
 
 use crate::failure::{Failure, Result};
 
 /// The native library inside the Spark jar.
 const LIBRARY: &str = "libdownbeat_jni.so";
 
-/// Say what works on this machine and what does not.
+/// Say what works on this machine and what does not, or what a lake's store can do and what it cannot.
 ///
 /// Exits with 1 if something is missing that the pipeline needs.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:
-  downbeat doctor || echo 'not ready'")]
-pub(crate) struct Doctor {}
+#[command(after_help = "Examples:
+  downbeat doctor || echo 'not ready'
+  S3_ENDPOINT=http://127.0.0.1:9000 downbeat doctor --lake s3://bucket/lake")]
+pub(crate) struct Doctor {
+    /// Try the store of a lake, in place of this machine: a folder, s3://bucket/prefix or gs://bucket/prefix. What is written there for it
+    /// is removed again.
+    #[arg(long, value_name = "URI")]
+    lake: Option<String>,
+}
 
 /// One line of the report.
 enum Finding {
@@ -43,19 +50,60 @@ impl fmt::Display for Finding {
 
 impl Doctor {
     pub(crate) fn run(self) -> Result<()> {
-        let folder = env::current_exe().ok().and_then(|exe| exe.parent().map(Path::to_owned)).unwrap_or_default();
-        let findings: Vec<Finding> = [version(), processor(), library(&folder), jar(&folder), java(), python(&folder)]
-            .into_iter()
-            .chain([(8815, "the event server"), (8501, "the dashboard"), (8080, "Airflow")].map(port))
-            .collect();
-        for finding in &findings {
-            println!("{finding}");
-        }
-        match findings.iter().filter(|finding| matches!(finding, Finding::Missing(_))).count() {
-            0 => Ok(()),
-            missing => Err(Failure::work(format!("{missing} missing; see above"))),
+        match self.lake {
+            Some(lake) => store(&lake),
+            None => machine(),
         }
     }
+}
+
+fn machine() -> Result<()> {
+    let folder = env::current_exe().ok().and_then(|exe| exe.parent().map(Path::to_owned)).unwrap_or_default();
+    let findings: Vec<Finding> = [version(), processor(), library(&folder), jar(&folder), java(), python(&folder)]
+        .into_iter()
+        .chain([(8815, "the event server"), (8501, "the dashboard"), (8080, "Airflow")].map(port))
+        .collect();
+    for finding in &findings {
+        println!("{finding}");
+    }
+    match findings.iter().filter(|finding| matches!(finding, Finding::Missing(_))).count() {
+        0 => Ok(()),
+        missing => Err(Failure::work(format!("{missing} missing; see above"))),
+    }
+}
+
+/// Tries what a lake asks of its store.
+fn store(lake: &str) -> Result<()> {
+    let mut lacking: Vec<Ability> = Vec::new();
+    probe(lake, |found| {
+        let name = found.ability.name();
+        println!(
+            "{}",
+            match found.seen {
+                Ok(seen) => Finding::Works(format!("{name}: {seen}")),
+                Err(Lacking::NotOfIts(why)) => Finding::Note(format!("{name}: {why}")),
+                Err(Lacking::Failed(why)) => {
+                    lacking.push(found.ability);
+                    Finding::Missing(format!("{name}: {why}; {}", found.ability.without()))
+                }
+            }
+        );
+    })
+    .map_err(|cause| match cause {
+        downbeat_lake::Error::Location { .. } => Failure::usage(cause.to_string()),
+        _ => Failure::work(cause.to_string()),
+    })?;
+    if lacking.iter().any(|ability| ability.is_needed()) {
+        return Err(Failure::work(format!("{lake} cannot hold a lake; see above")));
+    }
+    println!(
+        "{lake} can hold a lake; {}",
+        match lacking.contains(&Ability::PutIfAbsent) {
+            true => "one program at a time may write to it",
+            false => "any number of programs may write to it at once",
+        }
+    );
+    Ok(())
 }
 
 fn version() -> Finding {

@@ -90,7 +90,7 @@ impl Error {
 }
 
 /// What a store's answer comes to: of the document that it may be, the code and the message.
-fn told(cause: &dyn fmt::Display) -> String {
+pub(crate) fn told(cause: &dyn fmt::Display) -> String {
     let text = cause.to_string();
     let Some((before, document)) = text.find("<?xml").or_else(|| text.find("<Error>")).map(|at| text.split_at(at))
     else {

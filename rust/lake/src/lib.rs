@@ -8,6 +8,7 @@
 mod create;
 mod error;
 mod partitions;
+pub mod probe;
 pub mod proto;
 pub mod store;
 mod table;

@@ -84,7 +84,8 @@ pub fn bucket(scheme: &str, name: &str) -> Result<Bucket, String> {
             };
             let missing = "no credentials are set: put them in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (profiles in \
                            ~/.aws are not read)";
-            (s3(name, endpoint.map(|(_, endpoint)| endpoint)), place, any_is_set(&S3_CREDENTIALS), missing)
+            let built = s3(name, endpoint.map(|(_, endpoint)| endpoint)).build();
+            (built.map(|store| Arc::new(store) as _), place, any_is_set(&S3_CREDENTIALS), missing)
         }
         "gs" => {
             let endpoint = endpoint(&GS_ENDPOINT)?;
@@ -178,7 +179,7 @@ fn allows_http(endpoint: Option<&String>) -> bool {
     endpoint.is_some_and(|endpoint| endpoint.starts_with("http://"))
 }
 
-fn s3(bucket: &str, endpoint: Option<String>) -> object_store::Result<Arc<dyn ObjectStore>> {
+fn s3(bucket: &str, endpoint: Option<String>) -> AmazonS3Builder {
     let mut builder = AmazonS3Builder::from_env()
         .with_bucket_name(bucket)
         .with_allow_http(allows_http(endpoint.as_ref()))
@@ -186,10 +187,25 @@ fn s3(bucket: &str, endpoint: Option<String>) -> object_store::Result<Arc<dyn Ob
     if set("AWS_TIMEOUT").is_none() {
         builder = builder.with_config(AmazonS3ConfigKey::Client(ClientConfigKey::Timeout), REQUEST);
     }
-    if let Some(endpoint) = endpoint {
-        builder = builder.with_endpoint(endpoint);
+    match endpoint {
+        Some(endpoint) => builder.with_endpoint(endpoint),
+        None => builder,
     }
-    Ok(Arc::new(builder.build()?))
+}
+
+/// A store at the address of a folder in a bucket of S3: its empty path is the object whose name is the folder's with a slash, which
+/// other paths cannot name.
+pub(crate) fn s3_folder(bucket: &str, folder: &object_store::path::Path) -> Result<Arc<dyn ObjectStore>, String> {
+    let store = match endpoint(&S3_ENDPOINT)? {
+        Some((_, endpoint)) => endpoint,
+        None => {
+            let region = set("AWS_REGION").or_else(|| set("AWS_DEFAULT_REGION"));
+            format!("https://s3.{}.amazonaws.com", region.as_deref().unwrap_or("us-east-1"))
+        }
+    };
+    let folder = format!("{}/{bucket}/{folder}", store.trim_end_matches('/'));
+    let built = s3(bucket, Some(folder)).with_virtual_hosted_style_request(true).with_disable_bulk_delete(true).build();
+    Ok(Arc::new(built.map_err(|cause| cause.to_string())?))
 }
 
 fn gs(bucket: &str, endpoint: Option<&String>) -> object_store::Result<Arc<dyn ObjectStore>> {

@@ -115,20 +115,21 @@ impl Upload {
     /// # Errors
     /// The store's.
     pub async fn finish(&mut self) -> object_store::Result<()> {
-        if self.parts.is_none() {
-            self.store.put(&self.path, PutPayload::from_iter(self.part.drain(..))).await?;
-        } else {
-            if self.part_bytes > 0 {
-                self.send().await?;
+        if self.parts.is_some() && self.part_bytes > 0 {
+            self.send().await?;
+        }
+        match &mut self.parts {
+            None => {
+                self.store.put(&self.path, PutPayload::from_iter(self.part.drain(..))).await?;
             }
-            if let Some(parts) = &mut self.parts {
+            Some(parts) => {
                 while !parts.sending.is_empty() {
                     sent(&mut parts.sending).await?;
                 }
                 parts.upload.complete().await?;
             }
-            self.parts = None;
         }
+        self.parts = None;
         self.held.0.store(0, Relaxed);
         Ok(())
     }

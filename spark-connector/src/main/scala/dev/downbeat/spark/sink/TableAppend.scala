@@ -95,7 +95,7 @@ private[spark] final class TableAppend private[sink] (
       .setStreaming(streaming)
       // Those of a plan have the same batches, whatever is in them.
       .setAlways(isWide)
-      .setNote(options.note.replace(TableAppend.BatchNumber, version.toString))
+      .setNote(noted(version))
       .build()
     val (lasts, firsts) = to.tables.zip(written).partition { case (table, _) => table.last.isDefined }
     // They may refuse the batch, and so come before any commit.
@@ -105,9 +105,23 @@ private[spark] final class TableAppend private[sink] (
     totals.set((firsts ++ made).flatMap { case (_, files) => files.flatMap(_.getFilesList.asScala) })
   }
 
+  private def noted(version: Long): String = {
+    def json(rows: Map[Int, Long]): String =
+      rows.toSeq.sorted.map { case (of, row) => s""""$of":$row""" }.mkString("{", ",", "}")
+    val (from, until) = range
+    options.note
+      .replace(TableAppend.BatchNumber, version.toString)
+      .replace(TableAppend.FromOffsets, json(from))
+      .replace(TableAppend.UntilOffsets, json(until))
+  }
+
+  /** By partition the first row of the log that the batch holds, and the one after its last; none if it is of no log.
+    */
+  private def range: (Map[Int, Long], Map[Int, Long]) = offsets.getOrElse((Map.empty, Map.empty))
+
   private def lastRows(table: AppendedTable, parts: Seq[Written], version: Long): Seq[Written] =
     table.last.toSeq.flatMap { query =>
-      val (from, until) = offsets.getOrElse((Map.empty[Int, Long], Map.empty[Int, Long]))
+      val (from, until) = range
       val held = parts.map(_.getRows.toByteArray).filter(_.nonEmpty).flatMap(DriverRows.read)
       val rows = query.rows(held, BatchRange(version, from, until))
       if (rows.isEmpty) Nil else DriverRows.write(rows, query.schema, table.write).getDestinationsList.asScala
@@ -123,8 +137,10 @@ private[sink] object TableAppend {
   /** Rows that a task is worth being started for; it writes as many in some tenths of a second. */
   val RowsOfATask = 50_000L
 
-  /** What a note says for the number of the batch. */
+  /** What a note says for the number of the batch, and for the rows of the log that it holds. */
   val BatchNumber = "{batch}"
+  val FromOffsets = "{from}"
+  val UntilOffsets = "{until}"
 }
 
 /** What the last batch of a stream has added. */
