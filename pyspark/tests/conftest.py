@@ -87,6 +87,7 @@ def ingest_all(
     *,
     checkpoint: Path | None = None,
     max_offsets_per_trigger: int = 1_200,
+    resume_from_lake: bool = False,
 ) -> None:
     """Ingest everything there is, in some batches."""
     ingest(
@@ -97,6 +98,7 @@ def ingest_all(
         checkpoint=checkpoint,
         trigger=None,
         max_offsets_per_trigger=max_offsets_per_trigger,
+        resume_from_lake=resume_from_lake,
     )
 
 

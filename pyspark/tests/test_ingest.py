@@ -16,6 +16,7 @@ from downbeat_spark._stop import StopRequest
 from downbeat_spark.errors import BadInput, Refused
 from downbeat_spark.ingest import ingest
 from downbeat_spark.lake import Lake
+from downbeat_spark.resume import resume
 from object_store import Store
 from pyspark.sql import SparkSession
 
@@ -103,6 +104,14 @@ def test_a_start_with_nothing_new_changes_nothing(spark: SparkSession, server: S
     assert versions(copy_of_lake) == before
 
 
+def undo_last_commit(lake: Lake, table: str) -> None:
+    """As if it had not been made."""
+    log = lake.path / table / "_delta_log"
+    version = DeltaTable(str(log.parent)).version()
+    for path in [*log.glob(f"{version:020}.*"), *log.glob(f".{version:020}.*")]:
+        path.unlink()
+
+
 @pytest.mark.parametrize("lost", ["nothing", "events", "progress"])
 def test_a_batch_that_is_repeated_is_in_every_table_once(
     spark: SparkSession, server: Server, copy_of_lake: Lake, lost: str
@@ -115,10 +124,7 @@ def test_a_batch_that_is_repeated_is_in_every_table_once(
     for name in (str(last), f".{last}.crc"):
         (commits / name).unlink()
     if lost != "nothing":
-        log = copy_of_lake.path / lost / "_delta_log"
-        version = DeltaTable(str(log.parent)).version()
-        for path in [*log.glob(f"{version:020}.*"), *log.glob(f".{version:020}.*")]:
-            path.unlink()
+        undo_last_commit(copy_of_lake, lost)
     ingest_all(spark, server, copy_of_lake)
     assert (commits / str(last)).exists()
     assert {table: read(spark, copy_of_lake, table) for table in before} == before
@@ -153,6 +159,32 @@ def test_a_new_checkpoint_on_an_old_lake_is_refused(
     shutil.rmtree(copy_of_lake.checkpoint("ingest"))
     with pytest.raises(Refused, match="is a new one"):
         ingest_all(spark, server, copy_of_lake)
+
+
+@pytest.mark.parametrize("lacking", [(), ("events", "progress")], ids=["nothing", "a batch under way"])
+def test_a_lost_checkpoint_is_made_anew_of_what_the_lake_says(
+    spark: SparkSession, server: Server, copy_of_lake: Lake, tmp_path: Path, lacking: tuple[str, ...]
+) -> None:
+    lake, before = copy_of_lake, {table: read(spark, copy_of_lake, table) for table in tables.BATCH_TABLES}
+    counts = [row[:8] for row in read(spark, lake, tables.PROGRESS)]
+    shutil.move(lake.checkpoint("ingest"), tmp_path / "old")
+    for table in lacking:
+        undo_last_commit(lake, table)
+    with pytest.raises(BadInput, match=r"old is not empty: name another --checkpoint"):
+        ingest_all(spark, server, lake, checkpoint=tmp_path / "old", resume_from_lake=True)
+    ingest_all(spark, server, lake, checkpoint=tmp_path / "new", resume_from_lake=True)
+    assert {table: read(spark, lake, table) for table in before} == before
+    assert [row[:8] for row in read(spark, lake, tables.PROGRESS)] == counts
+    ingest_all(spark, server, lake, checkpoint=tmp_path / "new")
+    with pytest.raises(Refused, match=f"{lake.require().checkpoint}, but .*/old is"):
+        ingest_all(spark, server, lake, checkpoint=tmp_path / "old")
+
+
+def test_tables_further_apart_than_a_batch_are_not_resumed(copy_of_lake: Lake, server: Server, tmp_path: Path) -> None:
+    undo_last_commit(copy_of_lake, "sessions")
+    undo_last_commit(copy_of_lake, "sessions")
+    with pytest.raises(Refused, match="more than one batch apart"):
+        resume(copy_of_lake, world=server.world, checkpoint=tmp_path / "new")
 
 
 def test_a_contract_with_a_typo_leaves_nothing_behind(spark: SparkSession, server: Server, tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ from downbeat_spark._stop import StopRequest
 from downbeat_spark.errors import BadInput, DownbeatError, Refused
 from downbeat_spark.functions import with_cleansed
 from downbeat_spark.lake import Lake, add_lake_argument
+from downbeat_spark.resume import resume
 
 CONTRACT = session.PROJECT / "contracts" / "listening.yaml"
 
@@ -120,8 +121,11 @@ def ingest(
     checkpoint: Path | None = None,
     trigger: str | None = TRIGGER,
     max_offsets_per_trigger: int = MAX_OFFSETS_PER_TRIGGER,
+    resume_from_lake: bool = False,
 ) -> None:
     """Ingest until `stop` is set, or, with `trigger=None`, until everything that was there at the start is in the lake.
+
+    With `resume_from_lake` the checkpoint is made anew, see `resume`.
 
     Everything is checked before anything is written. Raises a `DownbeatError` if something is amiss.
     """
@@ -143,6 +147,9 @@ def ingest(
         stop.set()
 
     with lake.locked(lost=end):
+        if resume_from_lake:
+            done = resume(lake, world=served.fingerprint, checkpoint=checkpoint)
+            say(f"{checkpoint} goes on after batch {done}, the last that every table of {lake.uri} has")
         identity = lake.claim(world=served.fingerprint, checkpoint=checkpoint)
         say(f"world {served.fingerprint}: {uri} -> {lake.uri}")
         lake.follow(checkpoint)
@@ -207,6 +214,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--checkpoint", type=Path, help="folder of the checkpoint (default: in the lake, if that is a folder)"
     )
+    parser.add_argument(
+        "--resume-from-lake",
+        action="store_true",
+        help="the checkpoint is lost: make one anew, where --checkpoint says, of what the lake's tables say; the old one is "
+        "refused from then on",
+    )
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--trigger", default=TRIGGER, help="how often to look for new rows (default: %(default)s)")
     how.add_argument("--available-now", action="store_true", help="ingest what is there, then end")
@@ -233,6 +246,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 checkpoint=options.checkpoint,
                 trigger=None if options.available_now else options.trigger,
                 max_offsets_per_trigger=options.max_offsets_per_trigger,
+                resume_from_lake=options.resume_from_lake,
             )
         finally:
             spark.stop()  # the reporter's last line is printed before this returns

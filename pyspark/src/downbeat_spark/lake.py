@@ -214,10 +214,18 @@ class Lake:
             else Identity(world=world, application=str(uuid.uuid4()), checkpoint=str(uuid.uuid4()))
         )
         # The checkpoint first: if it ends between the two, the next start goes on here.
-        _write(checkpoint / _MARKER, {**asdict(identity), "lake": self.uri})
+        self._mark(checkpoint, identity)
         if self.files.create(_IDENTITY, asdict(identity)) is None:
             raise Refused(f"another ingest has just begun to write to {self.uri}: choose another --lake")
         return identity
+
+    def tie(self, identity: Identity, checkpoint: Path) -> None:
+        """Have the lake belong to another checkpoint than it did. Call it while `locked()`."""
+        self._mark(checkpoint, identity)
+        self.files.write(_IDENTITY, asdict(identity))
+
+    def _mark(self, checkpoint: Path, identity: Identity) -> None:
+        _write(checkpoint / _MARKER, {**asdict(identity), "lake": self.uri})
 
     def follow(self, checkpoint: Path) -> None:
         """Check that the batches which `checkpoint` will send are those that the tables lack.
@@ -226,7 +234,7 @@ class Lake:
         """
         planned, done = (_newest(checkpoint / log) for log in ("offsets", "commits"))
         held = self.batches()
-        known = self._until(held[tables.PROGRESS.name])
+        known = self.end_of(held[tables.PROGRESS.name])
         agreed = known is None or known == _until(checkpoint / "offsets" / str(held[tables.PROGRESS.name]), known)
         if max(held.values()) > planned or min(held.values()) < done or not agreed:
             raise Refused(
@@ -235,8 +243,8 @@ class Lake:
                 "Restore the other as well, or ingest into a new --lake"
             )
 
-    def _until(self, sequence: int) -> Offsets | None:
-        """Where a batch ends that stands in `progress`."""
+    def end_of(self, sequence: int) -> Offsets | None:
+        """Where a batch of the log ends, by partition; nothing if it does not stand in `progress`."""
         if sequence < 0:
             return None
         progress = self.open(tables.PROGRESS).to_pyarrow_dataset()

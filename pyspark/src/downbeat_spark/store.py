@@ -95,6 +95,10 @@ class Files:
         """
         return self._put(name, content, {"e_tag": tag})
 
+    def write(self, name: str, content: dict[str, Any]) -> None:
+        """Write a file, whatever was there. Raises `BadInput` if it cannot be written."""
+        self._put(name, content, "overwrite")
+
     def _put(self, name: str, content: dict[str, Any], mode: Any) -> str | None:
         try:
             return obstore.put(self.open(), name, json.dumps(content, indent=1).encode(), mode=mode)["e_tag"] or ""

@@ -465,7 +465,7 @@ PROGRESS = LastTable(
                 - aggregate(map_values(from_offsets), 0L, (rows, row) -> rows + row)
             ),
             sum(produced),
-            raise_error(concat('the batch misses rows of the log, or has them twice: it has ', sum(produced)))
+            raise_error(concat('the batch misses rows of the log, or has them twice: it has ', coalesce(sum(produced), 0)))
         ) AS produced,
         sum(clean) AS clean, sum(quarantined) AS quarantined, sum(duplicates) AS duplicates, sum(late) AS late,
         min(first_arrived_at) AS first_arrived_at, max(last_arrived_at) AS last_arrived_at,
