@@ -1,9 +1,10 @@
 """
 ### Maintain the lake
 
-**Makes** the files of the lake fewer and larger, drops days that are older than they are to be kept, and removes files no longer
-needed: `find_tables` sees that there is a lake, `compact_tables`, `expire_tables` and `vacuum_tables` do one thing each to all
-tables, `publish_files` tells rows, files, bytes and Delta version of each. No answer that a reader gets changes.
+**Makes** the files of the lake fewer and larger, adds up the tiles of days that are over, drops days that are older than they
+are to be kept, and removes files no longer needed: `find_tables` sees that there is a lake, `compact`, `merge_tiles`, `expire`
+and `vacuum` do one thing each to all tables, `publish_files` tells rows, files, bytes and Delta version of each. No answer that a
+reader gets changes.
 
 **When**: every ten minutes, for a stream leaves a file or two a batch and table. It may run beside the live stream:
 compaction conflicts with no append.
@@ -27,7 +28,7 @@ from downbeat_dags.lake import FILES, describe_tables
 
 
 @dag(
-    description="Compact, expire and vacuum every table of the lake",
+    description="Compact, merge, expire and vacuum every table of the lake",
     doc_md=__doc__,
     schedule="*/10 * * * *",
     catchup=False,
@@ -56,12 +57,12 @@ def maintain_lake():
         """See that there is a lake."""
         return sorted(describe_tables(params["lake"]))
 
-    def job(verb, *arguments):
+    def job(name, *arguments):
         return SparkSubmitOperator(
-            task_id=f"{verb}_tables",
+            task_id=name,
             application_args=["--lake", "{{ params.lake }}", *arguments],
             execution_timeout=timedelta(hours=2),
-            **spark_job(f"{verb}.py"),
+            **spark_job(f"{name}.py"),
         )
 
     @task(outlets=[FILES])
@@ -72,6 +73,7 @@ def maintain_lake():
     chain(
         find_tables(),
         job("compact"),
+        job("merge_tiles"),
         job("expire"),
         job("vacuum", "--retain-hours", "{{ params.retain_hours }}"),
         publish_files(),

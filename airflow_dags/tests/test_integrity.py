@@ -123,7 +123,9 @@ def test_retries_follow_the_exit_code_that_spark_submit_returned(tmp_path):
     assert RetryUnlessDataFault().evaluate(OSError("Error code is missing"), 1, 3).action is RetryAction.DEFAULT
 
 
-@pytest.mark.parametrize("file", ["ingest.py", "reconcile.py", "quality.py", "compact.py", "expire.py", "vacuum.py"])
+@pytest.mark.parametrize(
+    "file", ["ingest.py", "reconcile.py", "quality.py", "compact.py", "merge_tiles.py", "expire.py", "vacuum.py"]
+)
 def test_spark_is_found_where_the_build_leaves_it(file):
     job = spark_job(file)
     for path in [job["application"], job["spark_binary"], job["properties_file"], *job["env_vars"].values()]:

@@ -28,7 +28,7 @@ from downbeat_spark.reconcile import reconcile
 from object_store import Store
 from pyspark.sql import SparkSession
 
-ROUNDS = int(os.environ.get("DOWNBEAT_SOAK_ROUNDS", "2"))
+ROUNDS = int(os.environ.get("DOWNBEAT_SOAK_ROUNDS", "1"))
 SEED = int(os.environ.get("DOWNBEAT_SOAK_SEED", random.SystemRandom().randrange(1_000_000)))
 
 # Commits that a round may make before it is killed: so many that the kill falls between any two of a batch's.

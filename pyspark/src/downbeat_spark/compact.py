@@ -74,7 +74,9 @@ def compact(lake: Lake, table: tables.Table, *, dry_run: bool = False) -> list[C
 
     Raises what `maintenance.committed` does.
     """
-    planned = list(plan(lake.open(table), table))
+    # Days of tiles are merged when they are over, which makes few files of them too.
+    tiles = isinstance(table, tables.TileTable)
+    planned = [compaction for compaction in plan(lake.open(table), table) if not (tiles and compaction.clustered)]
     for compaction in [] if dry_run else planned:
         maintenance.committed(lake, table, partial(_rewrite, lake, table, compaction))
     return planned
@@ -89,7 +91,6 @@ def _rewrite(lake: Lake, table: tables.Table, compaction: Compaction) -> None:
     if not compaction.clustered:
         optimize.compact(day, OPEN_BYTES, writer_properties=properties)
         return
-    done = CommitProperties(app_transactions=[Transaction(_application(compaction.date), 1)])
     if table.cluster_by:
         optimize.z_order(
             table.cluster_by,
@@ -97,19 +98,23 @@ def _rewrite(lake: Lake, table: tables.Table, compaction: Compaction) -> None:
             CLOSED_BYTES,
             max_spill_size=SORT_BYTES,
             writer_properties=properties,
-            commit_properties=done,
+            commit_properties=ordered(compaction),
         )
     else:
-        optimize.compact(day, CLOSED_BYTES, writer_properties=properties, commit_properties=done)
+        optimize.compact(day, CLOSED_BYTES, writer_properties=properties, commit_properties=ordered(compaction))
 
 
-def _application(date: dt.date) -> str:
-    """What a commit that has ordered a day says of itself, as Delta's logs know writers and their batches."""
-    return f"downbeat/clustered/{date}"
+def ordered(compaction: Compaction) -> CommitProperties:
+    """What a commit says that has ordered a day: it signs for it, as writers do that number their batches."""
+    return CommitProperties(app_transactions=[Transaction(_application(compaction.date), 1)])
 
 
 def _is_ordered(delta: DeltaTable, date: dt.date) -> bool:
     return delta.transaction_version(_application(date)) is not None
+
+
+def _application(date: dt.date | None) -> str:
+    return f"downbeat/clustered/{date}"
 
 
 def writer_properties(table: tables.Table) -> WriterProperties:
