@@ -29,7 +29,7 @@ case $store in
       --address "127.0.0.1:$port" "$folder/objects" > "$folder/log" 2>&1 &
     ;;
 esac
-trap 'kill $! 2>/dev/null; rm -rf "$folder"' EXIT
+trap 'kill $! 2>/dev/null; wait $! 2>/dev/null; rm -rf "$folder"' EXIT
 for _ in $(seq 100); do
   if (: < "/dev/tcp/127.0.0.1/$port") 2>/dev/null; then break; fi
   kill -0 $! 2>/dev/null || { cat "$folder/log" >&2; exit 1; }

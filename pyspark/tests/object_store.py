@@ -14,10 +14,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import obstore
 import processes
 from downbeat_spark import session
 
-VERSITYGW = session.PROJECT / ".stores" / "versitygw"
+#: The program that tests run on: versitygw or minio.
+PROGRAM = os.environ.get("DOWNBEAT_TEST_STORE", "versitygw")
 
 #: Whoever holds these may do everything; they protect nothing but what tests put there.
 ACCESS, SECRET = "tests", "nothing-worth-hiding"
@@ -26,13 +28,13 @@ BUCKET = "lake"
 
 
 class Gateway:
-    """A Versity Gateway over a folder: a bucket is a folder in it, an object a file."""
+    """An object store over a folder, in which a bucket is a folder too."""
 
     def __init__(self, folder: Path) -> None:
-        assert VERSITYGW.exists(), f"there is no {VERSITYGW}: run stores/install.sh"
+        self._program = session.PROJECT / ".stores" / PROGRAM
+        assert self._program.exists(), f"there is no {self._program}: run stores/install.sh {PROGRAM}"
         self.folder = folder
-        self.bucket = folder / "objects" / BUCKET
-        self.bucket.mkdir(parents=True)
+        (folder / "objects" / BUCKET).mkdir(parents=True)
         (folder / "metadata").mkdir()
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -41,10 +43,16 @@ class Gateway:
 
     def start(self, secret: str = SECRET) -> None:
         """Start it, with a secret that clients must know."""
-        command = [VERSITYGW, "--port", f"127.0.0.1:{self.port}", "--quiet", "posix"]
-        command += ["--sidecar", self.folder / "metadata", self.folder / "objects"]
-        keys = {"ROOT_ACCESS_KEY": ACCESS, "ROOT_SECRET_KEY": secret}
-        self._process = processes.start(command, self.folder / "gateway.log", keys)
+        address, objects = f"127.0.0.1:{self.port}", self.folder / "objects"
+        options: list[str | Path] = {
+            "versitygw": ["--port", address, "--quiet", "posix", "--sidecar", self.folder / "metadata", objects],
+            "minio": ["server", "--quiet", "--address", address, objects],
+        }[PROGRAM]
+        keys = {
+            "versitygw": {"ROOT_ACCESS_KEY": ACCESS, "ROOT_SECRET_KEY": secret},
+            "minio": {"MINIO_ROOT_USER": ACCESS, "MINIO_ROOT_PASSWORD": secret},
+        }[PROGRAM]
+        self._process = processes.start([self._program, *options], self.folder / "gateway.log", keys)
         deadline = time.monotonic() + 30
         while True:
             with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
@@ -57,9 +65,20 @@ class Gateway:
         """End it as a power cut would."""
         processes.kill(self._process)
 
+    def files(self) -> Any:
+        """The bucket, past the proxy."""
+        return obstore.store.S3Store(
+            BUCKET,
+            endpoint=f"http://127.0.0.1:{self.port}",
+            access_key_id=ACCESS,
+            secret_access_key=SECRET,
+            region="us-east-1",
+            client_options={"allow_http": True},
+        )
+
     def uploads(self) -> list[Path]:
         """Parts of uploads that were neither completed nor aborted."""
-        return [path for path in self.bucket.rglob("*") if "multipart" in path.parts and path.is_file()]
+        return [path for path in (self.folder / "objects").rglob("*") if "multipart" in path.parts and path.is_file()]
 
 
 @dataclass(frozen=True)
@@ -123,9 +142,14 @@ class Store:
         """Address of a path in the bucket."""
         return f"s3://{BUCKET}/{path}"
 
-    def folder(self, path: str) -> Path:
-        """Where the gateway keeps the objects under a path."""
-        return self.gateway.bucket / path
+    def sizes(self, path: str) -> dict[str, int]:
+        """The objects under a path, each with its bytes."""
+        found = {file["path"]: file["size"] for page in obstore.list(self.gateway.files(), f"{path}/") for file in page}
+        return {name.removeprefix(f"{path}/"): size for name, size in found.items()}
+
+    def read(self, path: str) -> bytes:
+        """An object."""
+        return bytes(obstore.get(self.gateway.files(), path).bytes())
 
 
 @contextmanager

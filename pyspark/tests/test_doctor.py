@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 from pathlib import Path
@@ -32,7 +33,7 @@ def test_a_store_that_can_do_all_of_it_may_have_many_writers_and_is_left_as_it_w
     assert [line[:8] for line in lines[:-1]] == ["ok      "] * 9, found
     assert "put if absent: 20 times one of 16 that tried at once" in lines[0]
     assert lines[-1] == f"{store.uri('doctor/lake')} can hold a lake; any number of programs may write to it at once"
-    assert not [path for path in store.folder("doctor").rglob("*") if path.is_file()]
+    assert store.sizes("doctor") == {}
 
 
 def test_a_folder_is_a_store_too(tmp_path: Path) -> None:
@@ -63,7 +64,10 @@ def test_a_store_that_cannot_do_what_is_needed_holds_no_lake(store: Store) -> No
 @pytest.mark.parametrize(
     ("lake", "environment", "told"),
     [
-        pytest.param("s3://lake/x", {"AWS_ACCESS_KEY_ID": "nobody"}, "nobody with this key", id="unknown key"),
+        # Some stores say that they do not find the key, others that it may not.
+        pytest.param(
+            "s3://lake/x", {"AWS_ACCESS_KEY_ID": "nobody"}, "nobody with this key|may not do this", id="unknown key"
+        ),
         pytest.param(
             "s3://lake/x", {"AWS_SECRET_ACCESS_KEY": "x"}, "these credentials may not do this", id="wrong secret"
         ),
@@ -77,7 +81,7 @@ def test_what_keeps_it_from_a_store_is_one_line(lake: str, environment: dict[str
     assert (code != 0, found) == (True, "")
     assert said.startswith("error: ")
     assert said.count("\n") == 1
-    assert told in said
+    assert re.search(told, said)
 
 
 def test_a_bucket_that_may_only_be_read_is_told(store: Store) -> None:

@@ -63,7 +63,7 @@ def test_every_reader_reads_the_same_from_a_store(spark: SparkSession, store: St
 
 def test_a_table_made_of_parts_of_uploads_is_whole(spark: SparkSession, store: Store) -> None:
     append(large(spark), store.uri("large"))
-    assert max(file.stat().st_size for file in store.folder("large").glob("*.parquet")) > PART
+    assert max(size for name, size in store.sizes("large").items() if name.endswith(".parquet")) > PART
     assert numbers(store, "large") == list(range(150_000))
 
 
@@ -159,7 +159,7 @@ def test_revoked_credentials_fail_the_stream_and_new_ones_let_it_go_on(
     uri = store.uri("revoked")
     append(spark.range(0).toDF("n"), uri)
     store.gateway.kill()
-    store.gateway.start(secret="another")
+    store.gateway.start(secret="another-secret")
     try:
         query = start(arriving, uri, tmp_path / "checkpoint")
         with pytest.raises(PySparkException, match=r"DOWNBEAT_TABLE_UNAVAILABLE.*credentials"):
