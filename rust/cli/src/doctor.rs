@@ -24,7 +24,7 @@ const LIBRARY: &str = "libdownbeat_jni.so";
   downbeat doctor || echo 'not ready'
   S3_ENDPOINT=http://127.0.0.1:9000 downbeat doctor --lake s3://bucket/lake")]
 pub(crate) struct Doctor {
-    /// Try the store of a lake, in place of this machine: a folder, s3://bucket/prefix or gs://bucket/prefix. What is written there for it
+    /// Try the store of a lake, in place of this machine: a folder, `s3://bucket/prefix` or `gs://bucket/prefix`. What is written there for it
     /// is removed again.
     #[arg(long, value_name = "URI")]
     lake: Option<String>,

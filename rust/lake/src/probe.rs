@@ -178,7 +178,7 @@ struct Probe {
 
 impl Probe {
     fn path(&self, name: impl AsRef<str>) -> Path {
-        name.as_ref().split('/').fold(self.root.clone(), |path, part| path.join(part))
+        name.as_ref().split('/').fold(self.root.clone(), Path::join)
     }
 
     /// Reads and writes something.
