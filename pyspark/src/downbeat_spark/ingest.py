@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from downbeat_spark._stop import StopRequest
 from downbeat_spark.errors import BadInput, DownbeatError, Refused
 from downbeat_spark.functions import with_cleansed
 from downbeat_spark.lake import Lake, add_lake_argument
+from downbeat_spark.metrics import Metrics, address
 from downbeat_spark.resume import resume
 
 CONTRACT = session.PROJECT / "contracts" / "listening.yaml"
@@ -79,13 +81,17 @@ def copy_dimensions(spark: SparkSession, *, lake: Lake, uri: str) -> None:
 
 
 class _Reporter(StreamingQueryListener):
-    """One line a batch for whoever watches."""
+    """One line a batch for whoever watches, and its metrics."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
 
     def onQueryProgress(self, event: QueryProgressEvent) -> None:
         progress = event.progress
+        source = progress.sources[0]
+        behind = sum(_rows(source.latestOffset).values()) - sum(_rows(source.endOffset).values())
+        self._metrics.batch(progress, behind=behind)
         if progress.numInputRows:
-            source = progress.sources[0]
-            behind = sum(_rows(source.latestOffset).values()) - sum(_rows(source.endOffset).values())
             say(
                 f"batch {progress.batchId}: {progress.numInputRows:,} rows in {progress.batchDuration / 1000:.1f} s "
                 f"({progress.processedRowsPerSecond:,.0f} rows/s), {behind:,} behind"
@@ -215,6 +221,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--checkpoint", type=Path, help="folder of the checkpoint (default: in the lake, if that is a folder)"
     )
     parser.add_argument(
+        "--metrics",
+        type=address,
+        metavar="[HOST:]PORT",
+        help="serve Prometheus metrics there, on loopback if no host is named (default: nowhere)",
+    )
+    parser.add_argument(
         "--resume-from-lake",
         action="store_true",
         help="the checkpoint is lost: make one anew, where --checkpoint says, of what the lake's tables say; the old one is "
@@ -235,19 +247,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         spark = session.start("downbeat ingest")
         stop = StopRequest()
         stop.on_signals(spark)
-        spark.streams.addListener(_Reporter())
+        metrics = Metrics(options.lake)
+        spark.streams.addListener(_Reporter(metrics))
         try:
-            ingest(
-                spark,
-                uri=options.uri,
-                lake=options.lake,
-                stop=stop,
-                contract=options.contract,
-                checkpoint=options.checkpoint,
-                trigger=None if options.available_now else options.trigger,
-                max_offsets_per_trigger=options.max_offsets_per_trigger,
-                resume_from_lake=options.resume_from_lake,
-            )
+            with metrics.served(*options.metrics) if options.metrics else nullcontext():
+                ingest(
+                    spark,
+                    uri=options.uri,
+                    lake=options.lake,
+                    stop=stop,
+                    contract=options.contract,
+                    checkpoint=options.checkpoint,
+                    trigger=None if options.available_now else options.trigger,
+                    max_offsets_per_trigger=options.max_offsets_per_trigger,
+                    resume_from_lake=options.resume_from_lake,
+                )
         finally:
             spark.stop()  # the reporter's last line is printed before this returns
         return 0
