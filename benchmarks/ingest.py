@@ -25,7 +25,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,7 +41,7 @@ from downbeat_spark.store import Files, is_folder
 from plain_sql import plain_cleanse
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from server import LISTENERS, ROOT, WORLD, start
+from server import LISTENERS, ROOT, WORLD, Server, start
 from source.kafka import Broker, broker
 from source.latency import Place, arrivals, draw, sending
 from source.measure import Cost, cost, jvm, peak_megabytes, quantile, session
@@ -207,14 +208,23 @@ def without_spark(spark: SparkSession, uri: str, folder: Path, seconds: float) -
     print()
 
 
+def headings(what: str, size: Size) -> None:
+    """Say what the lines that follow are."""
+    print(f"{what}: arrival -> readable in every table, seconds; {size.seconds} s each, after {size.warm} s\n")
+    print(f"{'events/s':>8}  {'':34}{'p50':>8}{'p95':>8}{'p99':>8}{'rows':>12}{'files/min':>11}")
+
+
+def live(rate: int) -> AbstractContextManager[Server]:
+    """A server of a world that began yesterday, and goes on."""
+    yesterday = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1)
+    return start(*LISTENERS, "--partitions", "2", "--start", str(yesterday), "--rate", str(rate))
+
+
 def freshness(spark: SparkSession, kafka: Broker, folder: Path, size: Size, store: str | None) -> None:
     """Measure both ways at every rate, print."""
-    print(f"Freshness: arrival -> readable in every table, seconds; {size.seconds} s each, after {size.warm} s\n")
-    print(f"{'events/s':>8}  {'':34}{'p50':>8}{'p95':>8}{'p99':>8}{'rows':>12}{'files/min':>11}")
-    yesterday = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1)
-    world = [*LISTENERS, "--partitions", "2", "--start", str(yesterday)]
+    headings("Freshness", size)
     for rate in size.rates:
-        with start(*world, "--rate", str(rate)) as server:
+        with live(rate) as server:
             place = Place(spark, server, kafka, rate)
             of_downbeat(place, Lake(folder / f"downbeat-{rate}"), folder, size)
             if store:
@@ -222,7 +232,29 @@ def freshness(spark: SparkSession, kafka: Broker, folder: Path, size: Size, stor
             of_kafka(place, folder, size)
 
 
-def of_downbeat(place: Place, lake: Lake, folder: Path, size: Size) -> None:
+def maintained(spark: SparkSession, kafka: Broker, folder: Path, size: Size, store: str | None) -> None:
+    """The same at the highest rate, with all that looks after a lake running beside it without a pause."""
+    headings("Freshness while the lake is looked after", size)
+    rate = max(size.rates)
+    with live(rate) as server:
+        lakes = [str(folder / "maintained"), *([f"{store}/maintained-{time.time_ns()}"] if store else [])]
+        for lake in lakes:
+            of_downbeat(Place(spark, server, kafka, rate), Lake(lake), folder, size, looked_after=True)
+
+
+@contextmanager
+def looking_after(lake: Lake) -> Iterator[None]:
+    """A process beside this one that compacts, merges, vacuums and checks."""
+    command = [sys.executable, str(Path(__file__).with_name("maintain.py")), lake.uri]
+    with subprocess.Popen(command) as process:
+        try:
+            yield
+        finally:
+            assert process.poll() is None, "what looks after the lake has ended"
+            process.terminate()
+
+
+def of_downbeat(place: Place, lake: Lake, folder: Path, size: Size, *, looked_after: bool = False) -> None:
     """The ingest with its own defaults, as `make demo` runs it: the history first, then what arrives."""
     stop, checkpoint = StopRequest(), folder / "checkpoints" / str(time.time_ns())
     at = (place.spark, place.server.uri)
@@ -235,7 +267,8 @@ def of_downbeat(place: Place, lake: Lake, folder: Path, size: Size) -> None:
         stop.set()
 
     threading.Thread(target=end, daemon=True).start()
-    ours(at, lake, TRIGGER, stop, checkpoint)
+    with looking_after(lake) if looked_after else nullcontext():
+        ours(at, lake, TRIGGER, stop, checkpoint)
     done = {n: at for n, at in _commits(lake).items() if n not in caught_up}
     batches = [
         (1000 * done[batch["sequence"] + 1], dict(batch["from_offsets"]), dict(batch["until_offsets"]))
@@ -251,7 +284,7 @@ def of_downbeat(place: Place, lake: Lake, folder: Path, size: Size) -> None:
     within = rows.where(F.col("arrival").between(begun * 1000, (begun + size.seconds) * 1000))
     seconds = [row[0] / 1000 for row in within.selectExpr("done - arrival").collect()]
     where = "" if is_folder(lake.uri) else " in a store"
-    name = f"Downbeat, {len(tables.BATCH_TABLES) + 1} tables{where}"
+    name = f"Downbeat, {len(tables.BATCH_TABLES) + 1} tables{where}{', kept' if looked_after else ''}"
     show(place.rate, name, seconds, _files(lake, begun, size))
 
 
@@ -314,7 +347,7 @@ def show(rate: int, name: str, seconds: list[float], files: float) -> None:
     print(f"{rate:8,}  {name:34}{p50:8.2f}{p95:8.2f}{p99:8.2f}{len(seconds):12,}{files:11,.0f}")
 
 
-SECTIONS = {"catch-up": catch_up, "freshness": freshness}
+SECTIONS = {"catch-up": catch_up, "freshness": freshness, "maintained": maintained}
 
 
 def main() -> int:

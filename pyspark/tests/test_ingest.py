@@ -14,7 +14,7 @@ from deltalake import DeltaTable
 from downbeat_spark import compact, expire, quality, reconcile, repair, tables, vacuum
 from downbeat_spark._stop import StopRequest
 from downbeat_spark.errors import BadInput, Refused
-from downbeat_spark.ingest import ingest
+from downbeat_spark.ingest import CONTRACT, ingest
 from downbeat_spark.lake import Lake
 from downbeat_spark.resume import resume
 from object_store import Store
@@ -178,6 +178,39 @@ def test_a_lost_checkpoint_is_made_anew_of_what_the_lake_says(
     ingest_all(spark, server, lake, checkpoint=tmp_path / "new")
     with pytest.raises(Refused, match=f"{lake.require().checkpoint}, but .*/old is"):
         ingest_all(spark, server, lake, checkpoint=tmp_path / "old")
+
+
+def test_a_column_that_the_contract_gains_appears_in_the_events_and_one_of_another_type_is_refused(
+    spark: SparkSession, server: Server, copy_of_lake: Lake, tmp_path: Path
+) -> None:
+    lake, contract = copy_of_lake, tmp_path / "more.yaml"
+    before = read(spark, lake, tables.EVENTS)
+
+    def with_column(line: str) -> None:
+        contract.write_text(CONTRACT.read_text().replace("\nrules:", f"\n  {line}\n\nrules:"))
+
+    def again() -> None:
+        ingest(spark, uri=server.uri, lake=lake, stop=StopRequest(), contract=contract, trigger=None)
+
+    # The last batch is to be done again, with the new contract.
+    last = max(lake.batches().values())
+    for table in (*tables.BATCH_TABLES, tables.PROGRESS):
+        undo_last_commit(lake, table.name)
+    for name in (str(last), f".{last}.crc"):
+        (lake.checkpoint("ingest") / "commits" / name).unlink()
+    with_column("client_version: {from: app_version}")
+    again()
+    rows = lake.read("events").spark(spark)
+    assert sorted((tuple(row) for row in rows.drop("client_version").collect()), key=repr) == before
+    assert 0 < rows.where("client_version IS NOT NULL").count() < rows.count()
+    assert rows.where("client_version <> app_version AND NOT array_contains(repairs, 'app_version')").count() == 0
+    again()  # changes nothing
+    with_column("client_version: {from: user_id, normalise: integer}")
+    with pytest.raises(Refused, match=r"has the column client_version as .*string.* give it another name"):
+        again()
+    with_column("")
+    again()
+    assert "client_version" in lake.read("events").spark(spark).columns
 
 
 def test_tables_further_apart_than_a_batch_are_not_resumed(copy_of_lake: Lake, server: Server, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from typing import Any
 
 from pyspark.errors import AnalysisException, StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import types as T
 from pyspark.sql.streaming.listener import (
     QueryIdleEvent,
     QueryProgressEvent,
@@ -57,6 +58,12 @@ def build(raw: DataFrame, *, contract: str) -> DataFrame:
     In: the raw columns and `duplicate`. Out: those and `cleansed`, which is a batch as `tables` wants it.
     """
     return with_cleansed(raw, columns=tables.RAW.names, contract=contract)
+
+
+def added_columns(batch: DataFrame) -> T.StructType:
+    """The columns of the contract behind a batch that `events` does not have by itself."""
+    row = batch.selectExpr("cleansed.row.*").schema
+    return T.StructType([field for field in row if field.name not in tables.EVENTS.schema.names])
 
 
 def append(rows: DataFrame, *, path: str, table: tables.Table, options: dict[str, Any]) -> None:
@@ -159,11 +166,13 @@ def ingest(
         identity = lake.claim(world=served.fingerprint, checkpoint=checkpoint)
         say(f"world {served.fingerprint}: {uri} -> {lake.uri}")
         lake.follow(checkpoint)
+        more = added_columns(stream)
+        lake.extend(tables.EVENTS, more)
         copy_dimensions(spark, lake=lake, uri=uri)
         query = (
             stream.writeStream.queryName("ingest")
             .format("downbeat")
-            .options(path=lake.uri, plan=tables.plan(), txnAppId=identity.application, userMetadata=NOTE)
+            .options(path=lake.uri, plan=tables.plan(more.names), txnAppId=identity.application, userMetadata=NOTE)
             .option("checkpointLocation", str(checkpoint))
             .trigger(**({"processingTime": trigger} if trigger else {"availableNow": True}))
             .start()

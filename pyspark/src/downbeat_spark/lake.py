@@ -29,8 +29,9 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import DeltaTable
+from deltalake import DeltaTable, Schema
 from deltalake.exceptions import DeltaError
+from pyspark.sql import types as T
 
 from downbeat_spark import lease, store, tables
 from downbeat_spark.errors import BadInput, Refused
@@ -71,6 +72,26 @@ class Lake:
         """Nothing is read or written yet. Raises `BadInput` if it is no address of a lake."""
         self.uri = store.located(uri)
         self.files = store.Files(self.uri)
+
+    def extend(self, table: tables.Table, columns: T.StructType) -> None:
+        """Add those columns to a table that it lacks, if it is there; its rows have nulls in them.
+
+        Raises `Refused` if it has one of another type.
+        """
+        if not self.exists(table):
+            return
+        delta = self.open(table)
+        held = {field.name: field for field in delta.schema().fields}
+        wanted = Schema.from_json(T.StructType([T.StructField(c.name, c.dataType) for c in columns]).json()).fields
+        for field in wanted:
+            if field.name in held and held[field.name].type != field.type:
+                raise Refused(
+                    f"{self.table(table)} has the column {field.name} as {held[field.name].type}, but the contract makes it "
+                    f"{field.type}: give it another name in the contract, or ingest into a new --lake"
+                )
+        missing = [field for field in wanted if field.name not in held]
+        if missing:
+            delta.alter.add_columns(missing)
 
     @property
     def path(self) -> Path:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pyspark.sql import Column, DataFrame
@@ -159,6 +160,21 @@ RAW_EVENTS = BatchTable(
     "ingest_date",
     query=f"SELECT {_RAW}, to_date(arrived_at) AS ingest_date FROM batch",
 )
+
+
+def _events(more: Sequence[str] = ()) -> str:
+    """The query of `events`, with more columns of a contract than the table has by itself."""
+    added = "".join(f"clean.`{name}`, " for name in more)
+    return f"""
+    SELECT
+        partition, offset, arrived_at, event_id, event_type, event_time, user_id, session_id, clean.track_id, artist_id, genre,
+        duration_ms AS track_duration_ms, playlist_id, playlist_name, context, ms_played, is_stream, reason_start,
+        reason_end, shuffle, offline, incognito_mode, premium, platform, app_version, country, repairs, {added}
+        to_date(event_time) AS event_date
+    FROM {_CLEAN} AS clean LEFT JOIN tracks ON clean.track_id = tracks.track_id
+    """
+
+
 EVENTS = BatchTable(
     "events",
     "one clean event, seen for the first time",
@@ -195,14 +211,7 @@ EVENTS = BatchTable(
     ("partition", "offset", "event_time", "user_id", "track_id"),
     "event_date",
     ("user_id", "track_id"),
-    query=f"""
-    SELECT
-        partition, offset, arrived_at, event_id, event_type, event_time, user_id, session_id, clean.track_id, artist_id, genre,
-        duration_ms AS track_duration_ms, playlist_id, playlist_name, context, ms_played, is_stream, reason_start,
-        reason_end, shuffle, offline, incognito_mode, premium, platform, app_version, country, repairs,
-        to_date(event_time) AS event_date
-    FROM {_CLEAN} AS clean LEFT JOIN tracks ON clean.track_id = tracks.track_id
-    """,
+    query=_events(),
 )
 QUARANTINE = BatchTable(
     "quarantine",
@@ -585,11 +594,14 @@ TRENDING = Table(
 ALL = {table.name: table for table in (*BATCH_TABLES, PROGRESS, *DIMENSIONS, RECONCILIATION, TRENDING)}
 
 
-def plan() -> str:
-    """What a batch brings to which table, as `format("downbeat")` takes it: the option `plan`, as JSON."""
+def plan(more: Sequence[str] = ()) -> str:
+    """What a batch brings to which table, as `format("downbeat")` takes it: the option `plan`, as JSON.
+
+    `more` are columns of the contract that `events` does not have by itself; it has them then.
+    """
 
     def described(table: BatchTable) -> dict[str, object]:
-        described: dict[str, object] = {"query": table.query}
+        described: dict[str, object] = {"query": _events(more) if table is EVENTS else table.query}
         if isinstance(table, LastTable):
             described["parts"] = table.parts
         if table.partition_by:
