@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 from downbeat_dags.jobs import HOME, SPARK_POOL, SPARK_VENV, RetryUnlessDataFault, spark_job
 
-DAG_IDS = ["ingest_history", "maintain_lake"]
+DAG_IDS = ["compact_lake", "ingest_history", "maintain_lake"]
 
 
 def is_spark(task) -> bool:
@@ -59,7 +59,7 @@ def test_tasks_are_owned_and_tried_again_with_growing_waits(dags, dag_id):
 
 def test_only_a_check_that_found_a_fault_is_not_tried_again(dags):
     with_policy = {task.task_id for dag in dags.values() for task in dag.tasks if task.retry_policy}
-    assert with_policy == {"reconcile_lake", "check_quality"}
+    assert with_policy == {"reconcile_lake", "check_quality", "repair"}
 
 
 @pytest.mark.parametrize("dag_id", DAG_IDS)
@@ -124,7 +124,8 @@ def test_retries_follow_the_exit_code_that_spark_submit_returned(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "file", ["ingest.py", "reconcile.py", "quality.py", "compact.py", "merge_tiles.py", "expire.py", "vacuum.py"]
+    "file",
+    ["ingest.py", "reconcile.py", "quality.py", "compact.py", "merge_tiles.py", "expire.py", "vacuum.py", "repair.py"],
 )
 def test_spark_is_found_where_the_build_leaves_it(file):
     job = spark_job(file)

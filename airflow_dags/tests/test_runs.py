@@ -131,22 +131,26 @@ def test_ingesting_again_leaves_the_same_tables(dags, server, first_run):
         assert rows(lake, name).equals(table), name
 
 
-def test_maintenance_leaves_one_file_a_day_that_is_over_and_the_same_rows_however_often(dags, lake_copy):
+def test_compacting_leaves_one_file_a_day_that_is_over_and_the_same_rows_however_often(dags, lake_copy):
     before = {name: rows(lake_copy, name) for name in TABLES}
-    for _ in range(2):
-        dag_run = run(dags["maintain_lake"], lake=str(lake_copy), retain_hours=0)
+    for dag_id, conf in [("compact_lake", {}), ("maintain_lake", {"retain_hours": 0}), ("compact_lake", {})]:
+        dag_run = run(dags[dag_id], lake=str(lake_copy), **conf)
         assert dag_run.state == "success", states(dag_run)
         for name, table in before.items():
             # Tiles are added up; the tests of `merge_tiles` are about their answers.
             assert rows(lake_copy, name).equals(table) or "_by_" in name or name in {"sessions", "playlist_activity"}, (
                 name
             )
-        over = sorted(path for path in (lake_copy / "events").glob("event_date=*"))[:-1]
-        assert [len(list(day.glob("*.parquet"))) for day in over] == [1] * len(over)
         (told,) = published(dag_run).values()
         assert {name: facts["rows"] for name, facts in told.items()} == {
             name: len(rows(lake_copy, name)) for name in TABLES
         }
+    over = sorted((lake_copy / "events").glob("event_date=*"))[:-1]
+    assert [len(list(day.glob("*.parquet"))) for day in over] == [1] * len(over)
+    next(iter(over[0].glob("*.parquet"))).unlink()
+    dag_run = run(dags["maintain_lake"], retries=1, lake=str(lake_copy))
+    (repaired,) = (ti for ti in dag_run.get_task_instances() if ti.task_id == "repair")
+    assert (str(repaired.state), repaired.try_number) == ("failed", 1)
 
 
 def test_maintaining_no_lake_fails_at_once_and_says_so(dags, tmp_path):

@@ -65,6 +65,7 @@ def test_dags_are_ready_to_trigger_and_interrupt_stops_every_process(tmp_path):
             assert f"http://127.0.0.1:{port}" in ready
             assert {dag["dag_id"]: dag["is_paused"] for dag in get("dags")["dags"]} == {
                 "ingest_history": False,
+                "compact_lake": False,
                 "maintain_lake": False,
             }
             assert get("pools/spark")["slots"] == 1

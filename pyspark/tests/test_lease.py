@@ -13,7 +13,7 @@ import pytest
 from downbeat_spark import lease
 from downbeat_spark.errors import Refused
 from downbeat_spark.store import Files
-from object_store import Store
+from object_store import Fault, Store
 
 NAME = "ingest.lock"
 
@@ -33,7 +33,7 @@ def held(files: Files, lost: threading.Event | None = None, waited: list[str] | 
 
 
 def left_by(files: Files, host: str, process: int, started: str | None) -> None:
-    assert files.create(NAME, {"process": process, "started": started, "host": host}) is not None
+    files.write(NAME, {"process": process, "started": started, "host": host})
 
 
 def test_a_second_is_refused_while_the_first_is_there_and_let_in_when_it_has_gone(files: Files) -> None:
@@ -43,7 +43,7 @@ def test_a_second_is_refused_while_the_first_is_there_and_let_in_when_it_has_gon
         with pytest.raises(Refused, match=rf"another ingest is writing to {files.uri} \(process {os.getpid()} on "):
             held(files, waited=waited).__enter__()
         assert waited == [f"process {os.getpid()} on {socket.gethostname()}"]
-    assert files.read(NAME) is None
+    assert (files.read(NAME) or {})["released"]
     with held(files, waited=waited):
         assert len(waited) == 1
 
@@ -86,6 +86,14 @@ def test_what_another_machine_left_is_taken_after_a_while(files: Files) -> None:
     with held(files, waited=waited):
         assert time.monotonic() - begun >= 2
     assert waited == ["process 1 on elsewhere"]
+
+
+def test_a_holder_whose_answers_are_lost_holds_it(files: Files, store: Store) -> None:
+    lost = threading.Event()
+    with store.proxy.failing(Fault("PUT", NAME, "lost", times=3)), held(files, lost):
+        time.sleep(2)
+    assert not lost.is_set()
+    assert (files.read(NAME) or {})["released"]
 
 
 def test_one_whose_lease_was_taken_is_told_and_leaves_it_to_the_other(files: Files) -> None:

@@ -12,6 +12,7 @@ import os
 import socket
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,7 +35,13 @@ def held(files: store.Files, name: str, *, lost: Callable[[], None], waiting: Ca
 
     Raises `Refused` if another holds it, `BadInput` if the store fails.
     """
-    mine: dict[str, Any] = {"process": os.getpid(), "started": _started(os.getpid()), "host": socket.gethostname()}
+    mine: dict[str, Any] = {
+        "process": os.getpid(),
+        "started": _started(os.getpid()),
+        "host": socket.gethostname(),
+        # So that what stands in the store is known to be from here.
+        "id": str(uuid.uuid4()),
+    }
     tag = _take(files, name, mine, waiting)
     done = threading.Event()
 
@@ -59,9 +66,8 @@ def held(files: store.Files, name: str, *, lost: Callable[[], None], waiting: Ca
     finally:
         done.set()
         renewing.join()
-        # If it is another's by now, it stays.
-        if files.replace(name, {**mine, "released": True}, tag) is not None:
-            files.delete(name)
+        # If it is another's by now, it stays. The file stays too: whoever comes next may be at it already.
+        files.replace(name, {**mine, "released": True}, tag)
 
 
 def _take(files: store.Files, name: str, mine: dict[str, Any], waiting: Callable[[str], None]) -> str:
