@@ -49,7 +49,7 @@ class Compaction:
         """For people."""
         where = f"{self.date}: " if self.date else ""
         how = "ordered and joined" if self.clustered else "joined"
-        return f"{where}{self.files:,} files, {self.bytes / 2**20:,.1f} MB, to be {how}"
+        return f"{where}{self.files:,} files, {self.bytes / 2**20:,.1f} MB, {how}"
 
 
 def plan(delta: DeltaTable, table: tables.Table) -> Iterator[Compaction]:
@@ -143,7 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def job() -> int:
         for table in maintenance.tables_of(options.lake, options.tables):
             for compaction in compact(options.lake, table, dry_run=options.dry_run):
-                say(f"{table.name} {compaction}" if options.dry_run else f"{table.name} {compaction}: done")
+                say(f"{'would be done: ' if options.dry_run else ''}{table.name} {compaction}")
         return 0
 
     return _main.run(job)

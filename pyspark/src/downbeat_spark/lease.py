@@ -14,7 +14,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +66,9 @@ def held(files: store.Files, name: str, *, lost: Callable[[], None], waiting: Ca
     finally:
         done.set()
         renewing.join()
-        # If it is another's by now, it stays. The file stays too: whoever comes next may be at it already.
-        files.replace(name, {**mine, "released": True}, tag)
+        # If it is another's by now, it stays; if the store is away, it ends by itself. The file stays: the next may be at it already.
+        with suppress(BadInput):
+            files.replace(name, {**mine, "released": True}, tag)
 
 
 def _take(files: store.Files, name: str, mine: dict[str, Any], waiting: Callable[[str], None]) -> str:
