@@ -66,7 +66,8 @@ def held(files: store.Files, name: str, *, lost: Callable[[], None], waiting: Ca
     finally:
         done.set()
         renewing.join()
-        # If it is another's by now, it stays; if the store is away, it ends by itself. The file stays: the next may be at it already.
+        # If it is another's by now, it stays; if the store is away, it ends by itself. The file is left, for the next may be at
+        # it already.
         with suppress(BadInput):
             files.replace(name, {**mine, "released": True}, tag)
 
