@@ -68,7 +68,9 @@ airflow: build ## start a standalone Airflow on loopback with the DAGs ready to 
 	@exec airflow_dags/standalone.sh
 
 .PHONY: test
-test: needs-test build lint test-rust test-connector test-python test-airflow ## build and run every check and every test of every part
+test: needs-test build lint test-rust test-connector ## build and run every check and every test of every part
+	# Side by side, for each waits for much: JVMs that start, stores, browsers.
+	$(MAKE) -j2 -Otarget test-python test-airflow
 
 .PHONY: lint
 lint: build ## formats, lints and types, with warnings denied

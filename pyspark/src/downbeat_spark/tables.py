@@ -208,9 +208,9 @@ EVENTS = BatchTable(
         ("repairs", _TEXTS),
         ("event_date", T.DateType()),
     ),
-    ("partition", "offset", "event_time", "user_id", "track_id"),
+    ("partition", "offset", "event_time", "user_id"),
     "event_date",
-    ("user_id", "track_id"),
+    ("user_id",),
     query=_events(),
 )
 QUARANTINE = BatchTable(
