@@ -1,4 +1,4 @@
-"""How a job ends: its answer as the exit code, or one line on stderr and exit code 2."""
+"""How a job speaks, and how it ends: its answer as the exit code, or one line on stderr and exit code 2."""
 
 from __future__ import annotations
 
@@ -12,6 +12,11 @@ from downbeat_spark.errors import DownbeatError
 
 #: The job could not do its work. 1 is left to jobs that did it and found something wrong.
 FAILED = 2
+
+
+def say(line: str) -> None:
+    """Tell whoever watches what happens."""
+    print(line, flush=True)  # noqa: T201 (this is where jobs speak)
 
 
 def run(job: Callable[[], int]) -> int:

@@ -20,7 +20,7 @@ from deltalake import ColumnProperties, CommitProperties, DeltaTable, Transactio
 from pyspark.sql import types as T
 
 from downbeat_spark import _main, maintenance, tables
-from downbeat_spark.ingest import say
+from downbeat_spark._main import say
 from downbeat_spark.lake import Lake
 
 #: Files of a day under way grow up to this, and are left alone until it is over: what is rewritten again and again stays small.

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from downbeat_spark import _main
-from downbeat_spark.ingest import say
+from downbeat_spark._main import say
 from downbeat_spark.lake import add_lake_argument
 
 

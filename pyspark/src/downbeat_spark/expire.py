@@ -16,8 +16,8 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction
 
 from downbeat_spark import _main, maintenance, tables
+from downbeat_spark._main import say
 from downbeat_spark.errors import BadInput
-from downbeat_spark.ingest import say
 from downbeat_spark.lake import Lake
 
 #: Days that are kept of tables that are kept for a time: as long as one looks back for the cause of a mishap.

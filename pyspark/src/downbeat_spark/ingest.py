@@ -33,6 +33,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from pyspark.util import inheritable_thread_target
 
 from downbeat_spark import _main, session, tables, world
+from downbeat_spark._main import say
 from downbeat_spark._stop import StopRequest
 from downbeat_spark.errors import BadInput, DownbeatError, Refused
 from downbeat_spark.functions import with_cleansed
@@ -117,11 +118,6 @@ class _Reporter(StreamingQueryListener):
 def _rows(offset: str) -> dict[str, int]:
     """The rows per partition in an offset of the source."""
     return {partition: int(row) for partition, row in json.loads(offset)["streams"]["events"].items()}
-
-
-def say(line: str) -> None:
-    """Tell whoever watches what happens."""
-    print(line, flush=True)  # noqa: T201
 
 
 def ingest(

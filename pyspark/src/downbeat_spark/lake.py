@@ -34,6 +34,7 @@ from deltalake.exceptions import DeltaError
 from pyspark.sql import types as T
 
 from downbeat_spark import lease, store, tables
+from downbeat_spark._main import say
 from downbeat_spark.errors import BadInput, Refused
 from downbeat_spark.reader import Reader
 
@@ -106,7 +107,7 @@ class Lake:
 
     def open(self, table: tables.Table) -> DeltaTable:
         """A table as it is now; it must be there."""
-        return DeltaTable(self.table(table), storage_options=store.options(self.uri))
+        return self.read(table.name).delta
 
     def read(self, name: str, version: int | None = None) -> Reader:
         """A table, to be read as Arrow, by DuckDB, polars or Spark, now or at an older version; it must be there."""
@@ -191,7 +192,7 @@ class Lake:
             yield
 
     def _waits(self, holder: str) -> None:
-        print(f"waiting to see whether {holder} still writes to {self.uri}", flush=True)  # noqa: T201 (somebody watches)
+        say(f"waiting to see whether {holder} still writes to {self.uri}")
 
     def claim(self, *, world: str, checkpoint: Path) -> Identity:
         """Tie a new lake to `world` and `checkpoint`, or check that this lake belongs to both.

@@ -20,7 +20,7 @@ from deltalake import write_deltalake
 from pyspark.sql import types as T
 
 from downbeat_spark import _main, compact, maintenance, tables
-from downbeat_spark.ingest import say
+from downbeat_spark._main import say
 from downbeat_spark.lake import Lake
 
 #: Memory that a day may take; the rest goes to disk.

@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from downbeat_spark import _main, session, tables
-from downbeat_spark.ingest import say
+from downbeat_spark._main import say
 from downbeat_spark.lake import Lake, add_lake_argument
 from downbeat_spark.versions import last_cut
 

@@ -26,9 +26,10 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from downbeat_spark import _main, session, tables, world
+from downbeat_spark._main import say
 from downbeat_spark.errors import BadInput, Refused
 from downbeat_spark.expire import complete_from
-from downbeat_spark.ingest import append, say
+from downbeat_spark.ingest import append
 from downbeat_spark.lake import Lake, Offsets, add_lake_argument
 from downbeat_spark.versions import Cut, last_cut
 

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from downbeat_spark import _main, maintenance, tables
-from downbeat_spark.ingest import say
+from downbeat_spark._main import say
 from downbeat_spark.lake import Lake
 
 #: Files that are looked at at a time: the store is what one waits for.

@@ -19,9 +19,10 @@ from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from downbeat_spark import _main, session, tables, world
+from downbeat_spark._main import say
 from downbeat_spark._stop import StopRequest
 from downbeat_spark.errors import DownbeatError, Refused
-from downbeat_spark.ingest import CONTRACT, append, build, run_until_stopped, say
+from downbeat_spark.ingest import CONTRACT, append, build, run_until_stopped
 from downbeat_spark.lake import Lake, add_lake_argument
 from downbeat_spark.versions import commit_note
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 
 from downbeat_spark import _main, maintenance, tables
-from downbeat_spark.ingest import say
+from downbeat_spark._main import say
 from downbeat_spark.lake import Lake
 
 #: A week: longer than any query runs, and long enough to look back after a mishap.
