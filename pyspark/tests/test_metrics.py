@@ -37,6 +37,8 @@ def test_an_ingest_tells_its_batches_and_what_the_lake_holds(
         spark.streams.addListener(reporter)
         try:
             ingest_all(spark, server, lake)
+            # Spark tells listeners behind the query's back: the last batch may be told after the query's end.
+            spark.sparkContext._jsc.sc().listenerBus().waitUntilEmpty()
         finally:
             spark.streams.removeListener(reporter)
         found = scraped(port)
