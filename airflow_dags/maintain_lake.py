@@ -2,8 +2,9 @@
 ### Maintain the lake
 
 **Makes** room in the lake and looks whether it is whole: `find_tables` sees that there is a lake, `expire` drops days that are
-older than they are to be kept, `vacuum` removes files that no version of the last days needs and what crashes left, `repair`
-opens the end of every file, `publish_files` tells rows, files, bytes and Delta version of each table.
+older than they are to be kept, `erase` removes what has come of listeners who were erased before, `vacuum` removes files that no
+version of the last days needs and what crashes left, `repair` opens the end of every file, `publish_files` tells rows, files,
+bytes and Delta version of each table.
 
 **When**: every night at 03:30 UTC. It may run beside the live stream and beside `compact_lake`.
 
@@ -27,7 +28,7 @@ from downbeat_dags.maintenance import find_tables, lake_job, publish_files
 
 
 @dag(
-    description="Expire, vacuum and check every table of the lake",
+    description="Expire, erase, vacuum and check every table of the lake",
     doc_md=__doc__,
     schedule="30 3 * * *",
     catchup=False,
@@ -53,6 +54,7 @@ def maintain_lake():
     chain(
         find_tables(),
         lake_job("expire"),
+        lake_job("erase"),
         lake_job("vacuum", "--retain-hours", "{{ params.retain_hours }}"),
         lake_job("repair", **CHECK_ARGS),
         publish_files(),

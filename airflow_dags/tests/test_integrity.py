@@ -125,7 +125,17 @@ def test_retries_follow_the_exit_code_that_spark_submit_returned(tmp_path):
 
 @pytest.mark.parametrize(
     "file",
-    ["ingest.py", "reconcile.py", "quality.py", "compact.py", "merge_tiles.py", "expire.py", "vacuum.py", "repair.py"],
+    [
+        "ingest.py",
+        "reconcile.py",
+        "quality.py",
+        "compact.py",
+        "merge_tiles.py",
+        "expire.py",
+        "erase.py",
+        "vacuum.py",
+        "repair.py",
+    ],
 )
 def test_spark_is_found_where_the_build_leaves_it(file):
     job = spark_job(file)

@@ -6,7 +6,7 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from pathlib import Path
 import duckdb
 import object_store
 import pytest
+from deltalake import DeltaTable
 from downbeat_spark import session, tables
 from downbeat_spark._stop import StopRequest
 from downbeat_spark.ingest import ingest
@@ -102,9 +103,26 @@ def ingest_all(
     )
 
 
-def assert_same_rows(one: Lake, other: Lake) -> None:
+def undo_last_commit(lake: Lake, table: str) -> None:
+    """As if it had not been made."""
+    log = lake.path / table / "_delta_log"
+    version = DeltaTable(str(log.parent)).version()
+    for path in [*log.glob(f"{version:020}.*"), *log.glob(f".{version:020}.*")]:
+        path.unlink()
+
+
+def forget_last_batch(lake: Lake) -> None:
+    """As if all tables lacked it, and the checkpoint had sent it: it is sent again."""
+    last = max(lake.batches().values())
+    for table in (*tables.BATCH_TABLES, tables.PROGRESS):
+        undo_last_commit(lake, table.name)
+    for name in (str(last), f".{last}.crc"):
+        (lake.checkpoint("ingest") / "commits" / name).unlink()
+
+
+def assert_same_rows(one: Lake, other: Lake, *, only: Sequence[tables.BatchTable] = tables.BATCH_TABLES) -> None:
     """Two lakes have the same rows in each table of batches; tiles are added up, for the batches of the two may differ."""
-    for table in tables.BATCH_TABLES:
+    for table in only:
         with duckdb.connect() as connection:
             for name, lake in (("one", one), ("other", other)):
                 connection.register(name, lake.open(table).to_pyarrow_table())

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import polars
 import pytest
-from conftest import SMALL, Server, assert_same_rows, ingest_all, serve
+from conftest import SMALL, Server, assert_same_rows, forget_last_batch, ingest_all, serve, undo_last_commit
 from deltalake import DeltaTable
 from downbeat_spark import compact, expire, quality, reconcile, repair, tables, vacuum
 from downbeat_spark._stop import StopRequest
@@ -104,14 +104,6 @@ def test_a_start_with_nothing_new_changes_nothing(spark: SparkSession, server: S
     assert versions(copy_of_lake) == before
 
 
-def undo_last_commit(lake: Lake, table: str) -> None:
-    """As if it had not been made."""
-    log = lake.path / table / "_delta_log"
-    version = DeltaTable(str(log.parent)).version()
-    for path in [*log.glob(f"{version:020}.*"), *log.glob(f".{version:020}.*")]:
-        path.unlink()
-
-
 @pytest.mark.parametrize("lost", ["nothing", "events", "progress"])
 def test_a_batch_that_is_repeated_is_in_every_table_once(
     spark: SparkSession, server: Server, copy_of_lake: Lake, lost: str
@@ -193,11 +185,7 @@ def test_a_column_that_the_contract_gains_appears_in_the_events_and_one_of_anoth
         ingest(spark, uri=server.uri, lake=lake, stop=StopRequest(), contract=contract, trigger=None)
 
     # The last batch is to be done again, with the new contract.
-    last = max(lake.batches().values())
-    for table in (*tables.BATCH_TABLES, tables.PROGRESS):
-        undo_last_commit(lake, table.name)
-    for name in (str(last), f".{last}.crc"):
-        (lake.checkpoint("ingest") / "commits" / name).unlink()
+    forget_last_batch(lake)
     with_column("client_version: {from: app_version}")
     again()
     rows = lake.read("events").spark(spark)

@@ -165,10 +165,11 @@ def ingest(
         more = added_columns(stream)
         lake.extend(tables.EVENTS, more)
         copy_dimensions(spark, lake=lake, uri=uri)
+        plan = tables.plan(more.names, but_erased=lake.has_rows(tables.ERASED))
         query = (
             stream.writeStream.queryName("ingest")
             .format("downbeat")
-            .options(path=lake.uri, plan=tables.plan(more.names), txnAppId=identity.application, userMetadata=NOTE)
+            .options(path=lake.uri, plan=plan, txnAppId=identity.application, userMetadata=NOTE)
             .option("checkpointLocation", str(checkpoint))
             .trigger(**({"processingTime": trigger} if trigger else {"availableNow": True}))
             .start()

@@ -591,17 +591,40 @@ TRENDING = Table(
     "date",
 )
 
-ALL = {table.name: table for table in (*BATCH_TABLES, PROGRESS, *DIMENSIONS, RECONCILIATION, TRENDING)}
+#: Written by `erase`.
+ERASED = Table(
+    "erased",
+    "one listener whose rows are in no table any more, and are not to come back",
+    _schema(("user_id", T.LongType()), ("erased_at", T.TimestampType())),
+    ("user_id",),
+)
+
+ALL = {table.name: table for table in (*BATCH_TABLES, PROGRESS, *DIMENSIONS, RECONCILIATION, TRENDING, ERASED)}
+
+# A batch without the rows of listeners that are erased. Rows whose listener cannot be read are nobody's.
+_OTHERS = """
+    (SELECT batch.* FROM batch LEFT JOIN erased ON batch.cleansed.row.user_id = erased.user_id
+     WHERE erased.erased_at IS NULL) AS batch
+"""
 
 
-def plan(more: Sequence[str] = ()) -> str:
+def is_of_listeners(table: Table) -> bool:
+    """Whether its rows tell of one listener each. Those of other tables only count, and stay when a listener is erased."""
+    return "user_id" in table.schema.names
+
+
+def plan(more: Sequence[str] = (), *, but_erased: bool = False) -> str:
     """What a batch brings to which table, as `format("downbeat")` takes it: the option `plan`, as JSON.
 
-    `more` are columns of the contract that `events` does not have by itself; it has them then.
+    `more` are columns of the contract that `events` does not have by itself; it has them then. With `but_erased`, rows of the
+    listeners in `erased` come to no table that has rows of listeners.
     """
 
     def described(table: BatchTable) -> dict[str, object]:
-        described: dict[str, object] = {"query": _events(more) if table is EVENTS else table.query}
+        query = _events(more) if table is EVENTS else table.query
+        if but_erased and is_of_listeners(table):
+            query = query.replace("FROM batch", f"FROM {_OTHERS}")
+        described: dict[str, object] = {"query": query}
         if isinstance(table, LastTable):
             described["parts"] = table.parts
         if table.partition_by:
@@ -609,4 +632,5 @@ def plan(more: Sequence[str] = ()) -> str:
         return described | {"properties": {"delta.dataSkippingStatsColumns": ",".join(table.ranges)}}
 
     written = {table.name: described(table) for table in (*BATCH_TABLES, PROGRESS)}
-    return json.dumps({"version": 1, "lookups": {TRACKS.name: {"key": "track_id"}}, "tables": written})
+    lookups = {TRACKS.name: {"key": "track_id"}} | ({ERASED.name: {"key": "user_id"}} if but_erased else {})
+    return json.dumps({"version": 1, "lookups": lookups, "tables": written})
