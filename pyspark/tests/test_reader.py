@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 
+import duckdb
+import obstore
 import polars as pl
+import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from downbeat_spark import tables
+from downbeat_spark.filesystem import filesystem
 from downbeat_spark.lake import Lake
+from downbeat_spark.store import Files
 from object_store import Store
 from pyspark.sql import SparkSession
 
@@ -70,3 +77,32 @@ def test_a_look_up_opens_only_files_that_can_hold_it(held: Lake) -> None:
     dataset = reader.delta.to_pyarrow_dataset()
     assert len(list(dataset.get_fragments(filter=pc.field("user_id") == -1))) == 0
     assert len(list(dataset.get_fragments())) > 0
+
+
+def test_threads_that_share_a_file_in_a_store_each_read_what_they_ask_for(store: Store) -> None:
+    numbers, written = pa.array(range(400_000), pa.int64()), io.BytesIO()
+    pq.write_table(pa.table({"n": numbers}), written, row_group_size=20_000, use_dictionary=False, compression="none")
+    obstore.put(Files(store.uri("")).open(), "shared/numbers.parquet", written.getvalue())
+    for _ in range(10):
+        with duckdb.connect(config={"threads": 4}) as connection:
+            connection.register_filesystem(filesystem(store.uri("")))
+            rows = connection.from_parquet([store.uri("shared/numbers.parquet")])
+            assert rows.aggregate("count(*), sum(n), max(n)").fetchall() == [(400_000, 79_999_800_000, 399_999)]
+
+
+def test_a_file_in_a_store_is_read_as_any_file(store: Store) -> None:
+    obstore.put(Files(store.uri("")).open(), "shared/letters", b"abcdefgh")
+    with pytest.raises(ValueError, match="opened for reading"):
+        filesystem(store.uri("")).open(store.uri("shared/letters"), "wb")
+    file = filesystem(store.uri("")).open(store.uri("shared/letters"))
+    assert (file.size, file.read(3), file.read(3), file.tell(), file.read(3), file.read(3)) == (
+        8,
+        b"abc",
+        b"def",
+        6,
+        b"gh",
+        b"",
+    )
+    assert (file.seek(2), file.read(1), file.seek(1, 1), file.read(1), file.seek(-2, 2), file.read()) == (
+        *(2, b"c", 4, b"e", 6, b"gh"),
+    )

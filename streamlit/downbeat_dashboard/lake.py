@@ -21,6 +21,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 from downbeat_spark import store
 from downbeat_spark.errors import BadInput
+from downbeat_spark.filesystem import filesystem
 
 VARIABLE = "DOWNBEAT_LAKE"
 
@@ -176,7 +177,7 @@ def query(sql: str, sources: Mapping[str, Source], parameters: Mapping[str, Lite
         connection.execute("SET TimeZone = 'UTC'")
         places = {table.uri for table, _ in sources.values() if not store.is_folder(table.uri)}
         if places:
-            connection.register_filesystem(store.filesystem(places.pop()))
+            connection.register_filesystem(filesystem(places.pop()))
         for name, (table, files) in sources.items():
             if files:
                 connection.from_parquet(list(files), hive_partitioning=False).create_view(name)

@@ -40,6 +40,7 @@ from downbeat_spark.functions import with_cleansed
 from downbeat_spark.lake import Lake, add_lake_argument
 from downbeat_spark.metrics import Metrics, address
 from downbeat_spark.resume import resume
+from downbeat_spark.versions import NOTE
 
 CONTRACT = session.PROJECT / "contracts" / "listening.yaml"
 
@@ -48,9 +49,6 @@ MAX_OFFSETS_PER_TRIGGER = 2_000_000
 
 # Rows are in every table a second and a half after they arrive, most of them sooner; each batch makes small files.
 TRIGGER = "1 second"
-
-# What each commit says of the batch that it is of, see `versions`.
-NOTE = '{"batch": {batch}, "from": {from}, "until": {until}}'
 
 
 def build(raw: DataFrame, *, contract: str) -> DataFrame:

@@ -10,7 +10,6 @@ import json
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,7 @@ from typing import Any
 from downbeat_spark import session, store, tables
 from downbeat_spark.errors import BadInput, Refused
 from downbeat_spark.lake import Lake, Offsets
-
-# How far back a batch is looked for in a table's log: maintenance commits between batches.
-_COMMITS = 1000
+from downbeat_spark.versions import notes
 
 _SHUFFLE = "spark.sql.shuffle.partitions"
 
@@ -91,20 +88,10 @@ def _until(lake: Lake, batch: int, names: list[str]) -> Offsets:
     if known is not None:
         return known
     for name in names:
-        for note in _notes(lake, name):
+        for note in notes(lake, tables.ALL[name]).values():
             if note.get("batch") == batch and "until" in note:
                 return {int(partition): row for partition, row in note["until"].items()}
     raise BadInput(
         f"no table of the lake {lake.uri} says any more which rows batch {batch} held: ingest into a new --lake, or restore the "
         "checkpoint"
     )
-
-
-def _notes(lake: Lake, name: str) -> Iterator[dict[str, Any]]:
-    for commit in lake.open(tables.ALL[name]).history(_COMMITS):
-        try:
-            note = json.loads(commit.get("userMetadata") or "")
-        except json.JSONDecodeError:
-            continue
-        if isinstance(note, dict):
-            yield note

@@ -113,18 +113,10 @@ class Files:
         """The store, whose paths begin at the lake."""
         if is_folder(self.uri):
             return obstore.store.LocalStore(self.uri)
-        return obstore.store.from_url(self.uri, **_way(self.uri))
+        return obstore.store.from_url(self.uri, **way(self.uri))
 
 
-def filesystem(uri: str) -> Any:
-    """The store of an address as an `fsspec` file system, for readers such as DuckDB."""
-    from obstore.fsspec import FsspecStore  # noqa: PLC0415 (only what reads whole tables needs it)
-
-    scheme: Any = uri.partition("://")[0]
-    return FsspecStore(scheme, **_way(uri))
-
-
-def _way(uri: str) -> dict[str, Any]:
+def way(uri: str) -> dict[str, Any]:
     """What `obstore` has to be told of the way to a store."""
     told = options(uri)
     return {

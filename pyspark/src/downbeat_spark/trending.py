@@ -24,7 +24,6 @@ from downbeat_spark._stop import StopRequest
 from downbeat_spark.errors import DownbeatError, Refused
 from downbeat_spark.ingest import CONTRACT, append, build, run_until_stopped
 from downbeat_spark.lake import Lake, add_lake_argument
-from downbeat_spark.versions import commit_note
 
 #: Tracks that are ranked of each hour and country.
 RANKS = 20
@@ -108,11 +107,7 @@ def trend(
     events = source.option("dedupe.key", "event_id").load()
 
     def write(hours: DataFrame, batch: int) -> None:
-        transaction = {
-            "txnAppId": f"{identity.application}-trending",
-            "txnVersion": batch,
-            "userMetadata": commit_note(batch),
-        }
+        transaction = {"txnAppId": f"{identity.application}-trending", "txnVersion": batch}
         ranks = ranked(hours).persist()
         try:
             # The table skips what it has without reading it, and Spark wants every batch read, for its state's sake.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -20,6 +21,9 @@ from downbeat_spark.lake import Lake, Offsets
 # How far back a batch is looked for: an ingest and maintenance add some tens of commits while a job starts.
 _COMMITS = 1000
 
+#: What each commit of a batch says of it, for the sink to fill in: its number, and its range of the log.
+NOTE = '{"batch": {batch}, "from": {from}, "until": {until}}'
+
 
 @dataclass(frozen=True)
 class Cut:
@@ -31,9 +35,9 @@ class Cut:
     tables: dict[str, DataFrame]
 
 
-def commit_note(sequence: int | str) -> str:
-    """What a write of batch `sequence` leaves in the commit. A word in its place stands as it is, for a sink to fill in."""
-    return f'{{"batch": {sequence}}}'
+def notes(lake: Lake, table: tables.Table) -> dict[int, dict[str, Any]]:
+    """What the newest commits of a table say, by version, the newest first; nothing of those that are of no batch."""
+    return {commit["version"]: _note(commit.get("userMetadata")) for commit in lake.open(table).history(_COMMITS)}
 
 
 def last_cut(spark: SparkSession, *, lake: Lake) -> Cut:
@@ -59,8 +63,7 @@ def last_cut(spark: SparkSession, *, lake: Lake) -> Cut:
 
 def _at_batch(spark: SparkSession, *, lake: Lake, table: tables.Table, sequence: int) -> DataFrame:
     path = lake.table(table)
-    history = spark.sql(f"DESCRIBE HISTORY delta.`{path}` LIMIT {_COMMITS}").select("version", "userMetadata")
-    batches = {row["version"]: _batch(row["userMetadata"]) for row in history.collect()}
+    batches = {version: note.get("batch") for version, note in notes(lake, table).items()}
     if sequence not in batches.values():
         raise Refused(
             f"{path} does not have batch {sequence}, though `progress` says that it is in every table: "
@@ -71,9 +74,9 @@ def _at_batch(spark: SparkSession, *, lake: Lake, table: tables.Table, sequence:
     return spark.read.format("delta").option("versionAsOf", version).load(path)
 
 
-def _batch(note: str | None) -> int | None:
+def _note(text: str | None) -> dict[str, Any]:
     try:
-        held = json.loads(note or "")
+        held = json.loads(text or "")
     except json.JSONDecodeError:
-        return None
-    return held.get("batch") if isinstance(held, dict) else None
+        return {}
+    return held if isinstance(held, dict) else {}
