@@ -261,7 +261,7 @@ def _by_duckdb(sql: str, lake: Lake, _: object) -> object:
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         lake.read(table).duckdb(connection).create_view(table)
-        return connection.execute(sql).fetchall()
+        return connection.sql(sql).to_arrow_table()
 
 
 def bytes_read(process: int | str) -> int:

@@ -6,12 +6,14 @@ import os
 import socket
 import threading
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
-from downbeat_spark import lease
+from downbeat_spark import lease, maintenance
 from downbeat_spark.errors import Refused
+from downbeat_spark.lake import Lake
 from downbeat_spark.store import Files
 from object_store import Fault, Store
 
@@ -94,6 +96,19 @@ def test_a_holder_whose_answers_are_lost_holds_it(files: Files, store: Store) ->
         time.sleep(2)
     assert not lost.is_set()
     assert (files.read(NAME) or {})["released"]
+
+
+def test_a_store_that_replaces_what_is_there_is_not_written_to(lake: Lake, store: Store, tmp_path: Path) -> None:
+    careless = Lake(store.uri(f"{tmp_path.name}/careless"))
+    assert lake.identity()
+    careless.files.write("_downbeat/lake.json", asdict(lake.require()))
+    with store.proxy.failing(Fault("PUT", r"/careless/_downbeat/probe/", "careless")):
+        with pytest.raises(Refused, match="writers would undo each other's commits: choose another --lake"):
+            list(maintenance.tables_of(careless))
+        with pytest.raises(Refused, match="replaces what is there"), careless.locked():
+            pass
+    assert list(store.sizes(f"{tmp_path.name}/careless")) == ["_downbeat/lake.json"]
+    assert list(maintenance.tables_of(careless)) == []
 
 
 def test_one_whose_lease_was_taken_is_told_and_leaves_it_to_the_other(files: Files) -> None:

@@ -165,9 +165,11 @@ class Lake:
 
         `lost` is called, on another thread, should another take the lease: this process must have been asleep for long.
 
-        Raises `Refused` if another ingest holds it, `BadInput` if the lake can't be written.
+        Raises `Refused` if another ingest holds it, or if the store lets writers undo each other's commits, `BadInput` if the
+        lake can't be written.
         """
         if not store.is_folder(self.uri):
+            self.files.require_conditions()
             with lease.held(self.files, f"_downbeat/{_LOCK}", lost=lost, waiting=self._waits):
                 yield
             return

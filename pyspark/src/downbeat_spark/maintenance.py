@@ -37,8 +37,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def tables_of(lake: Lake, names: Sequence[str] | None = None) -> Iterator[tables.Table]:
-    """The tables of these names, or all that there are. Raises `BadInput`, with a suggestion, if one is not there."""
+    """The tables of these names, or all that there are.
+
+    Raises `BadInput`, with a suggestion, if one is not there, `Refused` if the store lets writers undo each other's commits.
+    """
     lake.require()
+    lake.files.require_conditions()
     for name in names or []:
         if name not in tables.ALL:
             near = difflib.get_close_matches(name, tables.ALL, n=1)

@@ -12,13 +12,14 @@ import datetime as dt
 import json
 import os
 import re
+import uuid
 from pathlib import Path
 from typing import Any
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError, PreconditionError
 
-from downbeat_spark.errors import BadInput
+from downbeat_spark.errors import BadInput, Refused
 
 #: Variables that may hold the address of an S3 store, the first that is set wins.
 ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT", "S3_ENDPOINT")
@@ -94,6 +95,26 @@ class Files:
         Raises `BadInput` if it cannot be written. Folders know no such thing.
         """
         return self._put(name, content, {"e_tag": tag})
+
+    def require_conditions(self) -> None:
+        """Check that the store keeps what is there where it is asked to put only what is absent. Folders do.
+
+        Raises `Refused` if it does not: two programs would undo each other's commits there, and cannot tell who holds a lake.
+        """
+        if is_folder(self.uri):
+            return
+        name = f"_downbeat/probe/{uuid.uuid4()}.json"
+        self.create(name, {"put": "first"})
+        replaced = self.create(name, {"put": "second"}) is not None
+        try:
+            obstore.delete(self.open(), name)
+        except (BaseError, OSError) as error:
+            raise cannot("write to", self.uri, error) from error
+        if replaced:
+            raise Refused(
+                f"the store of {self.uri} replaces what is there where it is asked not to, so writers would undo each other's "
+                "commits: choose another --lake; `downbeat doctor --lake` tells what this store can do"
+            )
 
     def write(self, name: str, content: dict[str, Any]) -> None:
         """Write a file, whatever was there. Raises `BadInput` if it cannot be written."""

@@ -91,10 +91,10 @@ impl Ability {
     pub fn without(self) -> &'static str {
         match self {
             Self::PutIfAbsent => {
-                "two writers can undo each other's commits: let one program at a time write to the lake, and maintain it while \
-                 the ingest is at rest"
+                "two writers would undo each other's commits: the ingest and the jobs that look after tables refuse to write \
+                 here"
             }
-            Self::PutIfSame => "nothing: no object of a lake is replaced while others may replace it",
+            Self::PutIfSame => "an ingest that was asleep for long is not told that another has taken the lake: start one only",
             Self::Multipart => "files of more than a few megabytes cannot be written: this store cannot hold a lake",
             Self::Listing => "tables of more than a thousand commits cannot be read: this store cannot hold a lake",
             Self::StartAfter => "logs are listed from their beginning: the more commits, the slower tables open",
