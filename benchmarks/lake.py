@@ -32,7 +32,7 @@ import duckdb
 import obstore
 import pyarrow as pa
 import pyarrow.parquet as pq
-from downbeat_spark import compact, maintenance, merge_tiles, reconcile, session, tables
+from downbeat_spark import compact, maintenance, merge_tiles, reconcile, session, tables, vacuum
 from downbeat_spark._stop import StopRequest
 from downbeat_spark.ingest import ingest
 from downbeat_spark.lake import Lake
@@ -98,6 +98,7 @@ def make(spark: SparkSession, lake: Lake, size: Size) -> None:
             if isinstance(table, tables.TileTable):
                 timed("merge_tiles", partial(merge_tiles.merge, lake, table))
             timed("compact", partial(compact.compact, lake, table))
+            timed("vacuum", partial(vacuum.vacuum, lake, table, retain_hours=0))
         last = START + dt.timedelta(days=size.days - 1)
         timed("reconcile a day", lambda: reconcile.reconcile(spark, uri=uri, lake=lake, since=last))
         if size is QUICK:

@@ -8,9 +8,10 @@ For every row of the log up to the last batch that is in all tables, at the vers
 - it stands in neither if the truth says it is a duplicate;
 - tiles add up to what they summarise.
 
-The joins run in Spark; only counts, and the first example of each difference, come to the driver. A range of days narrows all of
-it: rows by the date they arrived, tiles by their own. Days that were dropped from a table (see `expire`) are not looked at, nor
-rows of listeners that were erased; what counts them is compared with the truth about them.
+Rows are compared by sums of hashes, and joined only where those differ (see `fingerprint`), so memory does not grow with the
+lake; only counts, and the first example of each difference, come to the driver. A range of days narrows all of it: rows by the
+date they arrived, tiles by their own. Days that were dropped from a table (see `expire`) are not looked at, nor rows of listeners
+that were erased; what counts them is compared with the truth about them.
 """
 
 from __future__ import annotations
@@ -18,22 +19,27 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import reduce
-from typing import Any
+from functools import partial, reduce
+from typing import Any, NamedTuple, TypeVar
 
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
+from pyspark.util import inheritable_thread_target
 
-from downbeat_spark import _main, functions, session, tables, world
+from downbeat_spark import _main, fingerprint, functions, session, tables, world
 from downbeat_spark._main import say
 from downbeat_spark.errors import BadInput, Refused
 from downbeat_spark.expire import complete_from
 from downbeat_spark.ingest import append
 from downbeat_spark.lake import Lake, Offsets, add_lake_argument
 from downbeat_spark.versions import Cut, last_cut
+
+_Done = TypeVar("_Done")
 
 KEY = ["partition", "offset"]
 
@@ -94,6 +100,12 @@ FAULTS = (
     *(Fault(name, _judged(name), f"in_quarantine AND {rule}") for name, rule in REFUSED.items()),
     Fault("orphan_track", "expected = 'events'", "in_events AND orphan"),
 )
+
+#: Faults of rows that the lake takes, or drops without a word.
+PASSED = tuple(fault for fault in FAULTS if fault.name not in REFUSED)
+
+#: What becomes of rows.
+COUNTED = ("produced", "raw", "clean", "quarantined", "duplicates", "late")
 
 
 @dataclass(frozen=True)
@@ -183,13 +195,36 @@ def _common(one: DataFrame, other: DataFrame) -> list[str]:
     return [field.name for field in one.schema if types.get(field.name) == field.dataType]
 
 
+class Found(NamedTuple):
+    """Rows with a fault in truth, rows that the lake took for such, and rows that are both."""
+
+    name: str
+    in_truth: int
+    found: int
+    right: int
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What became of rows, and what was found of the faults that do not have them refused."""
+
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTED, 0))
+    faults: list[Found] = field(default_factory=lambda: [Found(fault.name, 0, 0, 0) for fault in PASSED])
+
+    def plus(self, other: Totals) -> Totals:
+        """Those of both."""
+        counts = {name: count + other.counts[name] for name, count in self.counts.items()}
+        both = zip(self.faults, other.faults, strict=True)
+        return Totals(counts, [Found(one.name, *map(sum, zip(one[1:], two[1:], strict=True))) for one, two in both])
+
+
 @dataclass
 class Result:
     """What a comparison found."""
 
     counts: dict[str, int] = field(default_factory=dict)
     by_rule: dict[str, int] = field(default_factory=dict)
-    faults: list[tuple[str, int, int, int]] = field(default_factory=list)
+    faults: list[Found] = field(default_factory=list)
     differences: list[str] = field(default_factory=list)
 
     def differ(self, what: str) -> None:
@@ -248,7 +283,7 @@ def verdicts(*, truth: DataFrame, raw: DataFrame, events: DataFrame, quarantine:
             F.struct(*columns).alias("clean"),
             "repairs",
             tables.is_late().alias("late"),
-            (F.col("track_id").isNotNull() & F.col("artist_id").isNull()).alias("orphan"),
+            _is_orphan().alias("orphan"),
         ),
         quarantine.select(*KEY, "violations"),
     ]
@@ -269,16 +304,19 @@ def expected() -> Column:
     return F.when(F.col("duplicate_of").isNotNull(), "nowhere").when(refused, "quarantine").otherwise("events")
 
 
+def _is_orphan() -> Column:
+    return F.col("track_id").isNotNull() & F.col("artist_id").isNull()
+
+
 def truth_columns() -> list[str]:
     """What truth and `events` have in common: all columns but the note of repairs."""
     return [name for name in tables.EVENTS.schema.names if name != "repairs"]
 
 
-def compare_verdicts(result: Result, judged: DataFrame) -> None:
+def compare_verdicts(result: Result, judged: DataFrame) -> Totals:
     """Compare where rows should be with where they are, and `events` with the truth value by value."""
     expects = {place: F.col("in_truth") & (F.col("expected") == place) for place in ("events", "quarantine", "nowhere")}
     here = {"events": F.col("in_events"), "quarantine": F.col("in_quarantine")}
-    wrong_rule = [F.array_contains("faults", name) & ~F.expr(rule) for name, rule in REFUSED.items()]
     result.check(
         judged,
         {
@@ -290,9 +328,6 @@ def compare_verdicts(result: Result, judged: DataFrame) -> None:
             "rows that are in events though they are faulty": expects["quarantine"] & here["events"],
             "duplicates that are in events": expects["nowhere"] & here["events"],
             "duplicates that are in quarantine": expects["nowhere"] & here["quarantine"],
-            "rows in quarantine under no rule that fits their fault": expects["quarantine"]
-            & here["quarantine"]
-            & reduce(lambda one, other: one | other, wrong_rule),
             **{
                 f"rows in events whose {name} differs from the truth": expects["events"]
                 & here["events"]
@@ -303,46 +338,151 @@ def compare_verdicts(result: Result, judged: DataFrame) -> None:
         },
         example=KEY,
     )
+    counted = {
+        "produced": F.col("in_truth"),
+        "raw": F.col("in_raw"),
+        "clean": F.col("in_events"),
+        "quarantined": F.col("in_quarantine"),
+        "duplicates": F.col("in_raw") & ~here["events"] & ~here["quarantine"],
+        "late": F.col("in_events") & F.col("late"),
+    }
     totals = judged.agg(
-        F.count_if("in_truth").alias("produced"),
-        F.count_if("in_raw").alias("raw"),
-        F.count_if("in_events").alias("clean"),
-        F.count_if("in_quarantine").alias("quarantined"),
-        F.count_if(F.col("in_raw") & ~here["events"] & ~here["quarantine"]).alias("duplicates"),
-        F.count_if(F.col("in_events") & F.col("late")).alias("late"),
-        *[
-            F.count_if(condition).alias(f"{side}_{fault.name}")
-            for fault in FAULTS
-            for side, condition in _sides(fault).items()
-        ],
+        *[F.count_if(condition).alias(name) for name, condition in counted.items()], *_fault_counts(PASSED)
     ).collect()[0]
-    result.counts = {name: totals[name] for name in ("produced", "raw", "clean", "quarantined", "duplicates", "late")}
-    for fault in FAULTS:
-        in_truth, found, right = (totals[f"{side}_{fault.name}"] for side in ("truth", "found", "right"))
-        if in_truth or found:
-            result.faults.append((fault.name, in_truth, found, right))
+    return Totals({name: totals[name] for name in counted}, _faults_of(totals, PASSED))
+
+
+def compare_refused(result: Result, *, truth: DataFrame, quarantine: DataFrame) -> list[Found]:
+    """Compare why rows stand in `quarantine` with the faults that they have; out: what was found of each."""
+    refused = truth.select(*KEY, "faults", expected().alias("expected")).where("expected = 'quarantine'")
+    held = quarantine.select(*KEY, "violations", F.lit(True).alias("in_quarantine"))
+    # All of them once, for some faults are found by what others are not.
+    both = refused.join(held, KEY, "left").fillna(False, ["in_quarantine"])
+    wrong_rule = [F.array_contains("faults", name) & ~F.expr(rule) for name, rule in REFUSED.items()]
+    result.check(
+        both,
+        {
+            "rows in quarantine under no rule that fits their fault": F.col("in_quarantine")
+            & reduce(lambda one, other: one | other, wrong_rule)
+        },
+        example=KEY,
+    )
+    faults = [fault for fault in FAULTS if fault.name in REFUSED]
+    return _faults_of(both.agg(*_fault_counts(faults)).collect()[0], faults)
+
+
+def _fault_counts(faults: Iterable[Fault]) -> list[Column]:
+    """Rows with each fault in truth, rows the lake took for such, and rows that are both."""
+    counts = []
+    for fault in faults:
+        found = F.coalesce(F.expr(fault.found), F.lit(False)) & F.expr(fault.judged)
+        in_truth = F.array_contains("faults", fault.name) & F.expr(fault.judged)
+        sides = {"truth": in_truth, "found": found, "right": in_truth & found}
+        counts += [F.count_if(condition).alias(f"{side}_{fault.name}") for side, condition in sides.items()]
+    return counts
+
+
+def _faults_of(totals: Row, faults: Iterable[Fault]) -> list[Found]:
+    return [
+        Found(fault.name, *(totals[f"{side}_{fault.name}"] for side in ("truth", "found", "right"))) for fault in faults
+    ]
+
+
+def _sums(
+    *, truth: DataFrame, log: DataFrame, raw: DataFrame, events: DataFrame, quarantine: DataFrame
+) -> dict[fingerprint.Bucket, defaultdict[str, fingerprint.Sum]]:
+    """Sums of all that is compared, by bucket; `SAME` says which of them are to be equal."""
+    every, is_clean = F.lit(True), F.col("expected") == "events"
+    of_key, of_raw, of_clean = (fingerprint.hashed(columns) for columns in (KEY, tables.RAW.names, truth_columns()))
+    taken = [fault for fault in PASSED if fault.name != "duplicate"]
+    sides = (
+        (log, {"log": (every, of_raw)}),
+        (raw, {"raw": (every, of_raw), "keys in raw": (every, of_key)}),
+        (
+            truth.withColumn("expected", expected()),
+            {
+                "truth": (every, of_key),
+                "clean": (is_clean, of_clean),
+                "refused": (F.col("expected") == "quarantine", of_key),
+                "dropped": (F.col("expected") == "nowhere", of_key),
+                "duplicate": (F.array_contains("faults", "duplicate"), of_key),
+                **{fault.name: (is_clean & F.array_contains("faults", fault.name), of_key) for fault in taken},
+            },
+        ),
+        (
+            events.withColumns({"late": tables.is_late(), "orphan": _is_orphan(), "in_events": every}),
+            {"events": (every, of_clean), **{f"found {fault.name}": (F.expr(fault.found), of_key) for fault in taken}},
+        ),
+        (quarantine, {"quarantine": (every, of_key)}),
+    )
+    of_buckets: defaultdict[fingerprint.Bucket, defaultdict[str, fingerprint.Sum]] = defaultdict(
+        lambda: defaultdict(fingerprint.Sum)
+    )
+    summed = _side_by_side(log.sparkSession, *(partial(fingerprint.sums, rows, marks) for rows, marks in sides))
+    for side in summed:
+        for bucket, sums in side.items():
+            of_buckets[bucket].update(sums)
+    return of_buckets
+
+
+#: Which sums of a bucket are equal if its rows are: of the log and the lake, and of the truth and what the lake made of it.
+SAME = {
+    "log": "raw",
+    "truth": "keys in raw",
+    "clean": "events",
+    "refused": "quarantine",
+    "dropped": "duplicate",
+    **{fault.name: f"found {fault.name}" for fault in PASSED if fault.name != "duplicate"},
+}
+
+
+def compare_rows(
+    result: Result, *, truth: DataFrame, log: DataFrame, raw: DataFrame, events: DataFrame, quarantine: DataFrame
+) -> None:
+    """Compare every row of the lake with the log and the truth: by sums, and where they differ one by one."""
+    sides = {"truth": truth, "log": log, "raw": raw, "events": events, "quarantine": quarantine}
+    totals, differing = Totals(), []
+    for bucket, sums in sorted(_sums(**sides).items()):
+        if any(sums[one] != sums[other] for one, other in SAME.items()):
+            differing.append(bucket)
+            continue
+        kinds = ("truth", "raw", "events", "quarantine", "dropped", "late")
+        counts = {name: sums[kind].rows for name, kind in zip(COUNTED, kinds, strict=True)}
+        faults = [Found(fault.name, *[sums[fault.name].rows] * 3) for fault in PASSED]
+        totals = totals.plus(Totals(counts, faults))
+    if differing:
+        near = {name: fingerprint.within(rows, differing) for name, rows in sides.items()}
+        _doubled(result, near)
+        compare_raw(result, produced=near["log"], raw=near["raw"])
+        judged = verdicts(**{name: rows for name, rows in near.items() if name != "log"}).persist()
+        totals = totals.plus(compare_verdicts(result, judged))
+        judged.unpersist()
+    by_name = {
+        fault.name: fault for fault in (*totals.faults, *compare_refused(result, truth=truth, quarantine=quarantine))
+    }
+    result.counts = totals.counts
+    result.faults = [by_name[fault.name] for fault in FAULTS if any(by_name[fault.name][1:])]
+    for name, in_truth, found, right in result.faults:
         if not in_truth == found == right:
-            result.differ(f"fault {fault.name}: {in_truth:,} in the truth, {found:,} found, {right:,} of them right")
-    rules = judged.select(F.explode("violations").alias("rule")).groupBy("rule").count().orderBy("rule").collect()
+            result.differ(f"fault {name}: {in_truth:,} in the truth, {found:,} found, {right:,} of them right")
+    rules = quarantine.select(F.explode("violations").alias("rule")).groupBy("rule").count().orderBy("rule").collect()
     result.by_rule = {row["rule"]: row["count"] for row in rules}
-
-
-def _sides(fault: Fault) -> dict[str, Column]:
-    """Rows with a fault in truth, rows the lake took for such, and rows that are both."""
-    found = F.coalesce(F.expr(fault.found), F.lit(False)) & F.expr(fault.judged)
-    in_truth = F.array_contains("faults", fault.name) & F.expr(fault.judged)
-    return {"truth": in_truth, "found": found, "right": in_truth & found}
 
 
 def compare_tiles(result: Result, held: Mapping[str, DataFrame], erased: Erased, *, days: Days) -> None:
     """Compare each table of tiles about events with these, `held` being the lake's tables by name, without those `erased`."""
     counted = erased.counted(held)["events"]
-    for table in tables.BATCH_TABLES:
-        if isinstance(table, tables.TileTable) and table.summary:
-            of = days.complete("events", table.name)
-            events = held["events"] if tables.is_of_listeners(table) else counted
-            whole = events.sparkSession.sql(table.summary, clean=of.select(events, "event_date"))
-            _compare_tiles(result, table, whole, of.select(held[table.name], "date"))
+
+    def compare(table: tables.TileTable) -> Result:
+        of, found = days.complete("events", table.name), Result()
+        events = held["events"] if tables.is_of_listeners(table) else counted
+        whole = events.sparkSession.sql(table.summary or "", clean=of.select(events, "event_date"))
+        _compare_tiles(found, table, whole, of.select(held[table.name], "date"))
+        return found
+
+    about_events = [table for table in tables.BATCH_TABLES if isinstance(table, tables.TileTable) and table.summary]
+    for found in _side_by_side(counted.sparkSession, *(partial(compare, table) for table in about_events)):
+        result.differences += found.differences
 
 
 def compare_quality(result: Result, held: Mapping[str, DataFrame], *, unknown: int) -> None:
@@ -419,11 +559,18 @@ def _totals(named: DataFrame) -> dict[str, int]:
     return {row["name"]: row["rows"] for row in named.groupBy("name").agg(F.sum("rows").alias("rows")).collect()}
 
 
-def _doubled(result: Result, pinned: Mapping[str, DataFrame]) -> None:
-    names = ("raw_events", "events", "quarantine")
-    rows = reduce(DataFrame.unionAll, [pinned[name].select(F.lit(name).alias("table"), *KEY) for name in names])
-    twice = rows.groupBy("table", *KEY).count().where("count > 1")
-    result.check(twice, {f"rows that {name} has more than once": F.col("table") == name for name in names}, example=KEY)
+def _doubled(result: Result, held: Mapping[str, DataFrame]) -> None:
+    names = {"raw": "raw_events", "events": "events", "quarantine": "quarantine"}
+    keys = [held[side].select(F.lit(name).alias("table"), *KEY) for side, name in names.items()]
+    twice = reduce(DataFrame.unionAll, keys).groupBy("table", *KEY).count().where("count > 1")
+    checks = {f"rows that {name} has more than once": F.col("table") == name for name in names.values()}
+    result.check(twice, checks, example=KEY)
+
+
+def _side_by_side(spark: SparkSession, *work: Callable[[], _Done]) -> list[_Done]:
+    """Do several things, two at a time: each has waits of its own."""
+    with ThreadPoolExecutor(2) as threads:
+        return list(threads.map(lambda each: inheritable_thread_target(spark)(each)(), work))
 
 
 def _read(spark: SparkSession, *, uri: str, stream: str, start: Offsets, until: Offsets) -> DataFrame:
@@ -515,12 +662,8 @@ def reconcile(
         truth, log = (rows.join(erased.truth.select(*KEY), KEY, "left_anti") for rows in (truth, log))
 
     result = Result()
-    _doubled(result, cut.tables)
     raw, events, quarantine = (cut.tables[name] for name in ("raw_events", "events", "quarantine"))
-    compare_raw(result, produced=log, raw=raw)
-    judged = verdicts(truth=truth, raw=raw, events=events, quarantine=quarantine).persist()
-    compare_verdicts(result, judged)
-    judged.unpersist()
+    compare_rows(result, truth=truth, log=log, raw=raw, events=events, quarantine=quarantine)
     compare_tiles(result, whole.tables, erased, days=days)
     here = erased.within(cut)
     compare_quality(result, here.counted(cut.tables), unknown=here.rows())
