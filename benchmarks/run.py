@@ -38,6 +38,7 @@ PARTS = {
     "source": [PYTHON, "benchmarks/source/run.py"],
     "ingest": ["stores/with-store.sh", "versitygw", PYTHON, "benchmarks/ingest.py", "--store", "s3://lake/bench"],
     "lake": ["stores/with-store.sh", "versitygw", PYTHON, "benchmarks/lake.py", "--store", "s3://lake/bench"],
+    "requests": [PYTHON, "benchmarks/store_requests.py"],
     "small-files": [PYTHON, "benchmarks/small_files.py"],
     "files": [PYTHON, "benchmarks/files.py"],
     "demo": [PYTHON, "demo/demo.py", "--check"],

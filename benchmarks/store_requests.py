@@ -31,8 +31,8 @@ PUT, GET = 0.005, 0.0004
 
 
 def requests(log: Path) -> Counter[str]:
-    """Requests in an access log of S3's own form, by kind; a listing is charged as a put."""
-    return Counter(re.findall(r" (?:REST|S3)[.:](\w+)", log.read_text()))
+    """Requests in the gateway's log, by kind."""
+    return Counter(re.findall(r" s3_(\w+) ", log.read_text()))
 
 
 def ingest_for_a_while(log: Path) -> None:
@@ -52,8 +52,9 @@ def ingest_for_a_while(log: Path) -> None:
     print(f"{batches} batches in {SECONDS} s at {RATE:,} events/s, the start of the ingest with them\n")
     for kind, count in asked.most_common():
         print(f"{kind:<24}{count:>8,}{count / batches:>8.1f} a batch")
-    puts = sum(count for kind, count in asked.items() if not kind.startswith(("Get", "Head", "GET", "HEAD")))
-    gets = asked.total() - puts
+    # Deletions are free, and listings are charged as puts.
+    gets = sum(count for kind, count in asked.items() if kind.startswith(("Get", "Head")))
+    puts = sum(count for kind, count in asked.items() if not kind.startswith(("Get", "Head", "Delete", "Abort")))
     batch = (puts * PUT + gets * GET) / 1000 / batches
     days = f"a day of batches each second ${86_400 * batch:.2f}, each ten seconds ${8_640 * batch:.2f}"
     print(f"\na batch costs ${batch:.6f}; {days}; a billion rows in batches of two million ${500 * batch:.2f}")
