@@ -11,6 +11,7 @@ from conftest import WORLD, Server, ingest_all, serve
 from deltalake import DeltaTable
 from downbeat_spark import expire, quality, reconcile, tables
 from downbeat_spark.errors import BadInput, Refused
+from downbeat_spark.faults import FAULTS
 from downbeat_spark.lake import Lake
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
@@ -40,9 +41,7 @@ def test_a_harsh_world_shows_every_fault_and_each_is_repaired_or_refused_as_it_s
         ingest_all(spark, server, lake, max_offsets_per_trigger=100_000)
         result = reconcile.reconcile(spark, uri=server.uri, lake=lake)
     assert result.differences == []
-    assert {name for name, in_truth, _, _ in result.faults if in_truth > 0} == {
-        fault.name for fault in reconcile.FAULTS
-    }
+    assert {name for name, in_truth, _, _ in result.faults if in_truth > 0} == {fault.name for fault in FAULTS}
     assert all(in_truth == found == right for _, in_truth, found, right in result.faults)
 
 
