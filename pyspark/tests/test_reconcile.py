@@ -13,6 +13,7 @@ from downbeat_spark import expire, quality, reconcile, tables
 from downbeat_spark.errors import BadInput, Refused
 from downbeat_spark.faults import FAULTS
 from downbeat_spark.lake import Lake
+from downbeat_spark.scope import Days
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
@@ -186,3 +187,18 @@ def test_days_that_were_dropped_are_not_missed(spark: SparkSession, server: Serv
     for table in (tables.RAW_EVENTS, tables.SESSIONS, tables.PROGRESS):
         assert expire.expire(copy_of_lake, table, keep_days=1)
     assert differences(spark, server, copy_of_lake) == ""
+
+
+def test_days_are_parted_by_their_rows_and_none_is_left_out_or_there_twice() -> None:
+    def date(day: int) -> dt.date:
+        return dt.date(2026, 10, day)
+
+    def parted(days: Days) -> list[tuple[dt.date | None, dt.date | None]]:
+        return [(part.first, part.until) for part in days.parts(rows, most=10)]
+
+    rows = {date(1): 4, date(2): 6, date(3): 1, date(4): 20, date(6): 3}
+    assert parted(Days()) == [(None, date(3)), (date(3), date(4)), (date(4), date(6)), (date(6), None)]
+    assert parted(Days(date(2), date(4))) == [(date(2), date(4))]
+    assert parted(Days(date(3), None)) == [(date(3), date(4)), (date(4), date(6)), (date(6), None)]
+    assert parted(Days(date(4), date(5))) == [(date(4), date(5))]
+    assert [(part.first, part.until) for part in Days().parts({})] == [(None, None)]

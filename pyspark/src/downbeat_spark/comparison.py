@@ -7,7 +7,7 @@ lake; only counts, and the first example of each difference, come to the driver.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial, reduce
@@ -285,11 +285,14 @@ def _doubled(result: Result, held: Mapping[str, DataFrame]) -> None:
     result.check(twice, checks, example=KEY)
 
 
-def compare_tiles(result: Result, held: Mapping[str, DataFrame], erased: Erased, *, days: Days) -> None:
-    """Compare each table of tiles about events with these, `held` being the lake's tables by name, without those `erased`."""
+def compare_tiles(result: Result, held: Mapping[str, DataFrame], erased: Erased, *, parts: Iterable[Days]) -> None:
+    """Compare each table of tiles about events with these, `held` being the lake's tables by name, without those `erased`.
+
+    So many days at a time as each of `parts` has.
+    """
     counted = erased.counted(held)["events"]
 
-    def compare(table: tables.TileTable) -> Result:
+    def compare(days: Days, table: tables.TileTable) -> Result:
         of, found = days.complete("events", table.name), Result()
         events = held["events"] if tables.is_of_listeners(table) else counted
         whole = events.sparkSession.sql(table.summary or "", clean=of.select(events, "event_date"))
@@ -297,7 +300,8 @@ def compare_tiles(result: Result, held: Mapping[str, DataFrame], erased: Erased,
         return found
 
     about_events = [table for table in tables.BATCH_TABLES if isinstance(table, tables.TileTable) and table.summary]
-    for found in _side_by_side(counted.sparkSession, *(partial(compare, table) for table in about_events)):
+    work = [partial(compare, days, table) for days in parts for table in about_events]
+    for found in _side_by_side(counted.sparkSession, *work):
         result.differences += found.differences
 
 

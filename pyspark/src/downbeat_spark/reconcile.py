@@ -17,10 +17,12 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -70,13 +72,22 @@ def reconcile(
     result = Result()
     raw, events, quarantine = (cut.tables[name] for name in ("raw_events", "events", "quarantine"))
     compare_rows(result, truth=truth, log=log, raw=raw, events=events, quarantine=quarantine)
-    compare_tiles(result, whole.tables, erased, days=days)
+    compare_tiles(result, whole.tables, erased, parts=days.parts(_rows(lake, tables.EVENTS)))
     here = erased.within(cut)
     compare_quality(result, here.counted(cut.tables), unknown=here.rows())
 
     say("\n".join(report(result, cut=cut, erased=here.rows())))
     _note(spark, result, lake=lake, fingerprint=identity.world, sequence=cut.sequence)
     return result
+
+
+def _rows(lake: Lake, table: tables.Table) -> dict[dt.date, int]:
+    """The rows of each date of a table, by its log."""
+    rows: Counter[dt.date] = Counter()
+    files = pa.table(lake.open(table).get_add_actions(flatten=True))
+    for date, held in zip(files[f"partition.{table.partition_by}"], files["num_records"], strict=True):
+        rows[date.as_py()] += held.as_py()
+    return rows
 
 
 def _erased(spark: SparkSession, *, uri: str, lake: Lake, cut: Cut) -> Erased:

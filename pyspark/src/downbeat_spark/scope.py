@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import reduce
 
@@ -16,6 +16,9 @@ from downbeat_spark.errors import BadInput
 from downbeat_spark.faults import expected
 from downbeat_spark.lake import Offsets
 from downbeat_spark.versions import Cut
+
+#: Rows of events whose tiles are made at a time: these fit into memory, and all days of a large lake do not.
+ROWS_AT_ONCE = 5_000_000
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,18 @@ class Days:
         if self.first:
             rows = rows.where(F.col(date) >= self.first)
         return rows.where(F.col(date) < self.until) if self.until else rows
+
+    def parts(self, rows: Mapping[dt.date, int], *, most: int = ROWS_AT_ONCE) -> Iterator[Days]:
+        """The same days, as many at a time as have so many `rows`, or one; the first and last part are as open as these."""
+        part, held = self, 0
+        for date in sorted(rows):
+            if not (self.first or dt.date.min) <= date < (self.until or dt.date.max):
+                continue
+            if held and held + rows[date] > most:
+                yield replace(part, until=date)
+                part, held = replace(part, first=date), 0
+            held += rows[date]
+        yield part
 
     @property
     def are_all(self) -> bool:
