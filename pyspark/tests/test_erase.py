@@ -64,7 +64,7 @@ def test_rows_of_a_listener_are_in_no_table_any_more_and_in_no_file_after_vacuum
     assert after == {name: (rows - theirs, 0) for name, (rows, theirs) in before.items()}
     assert lake.read("erased").arrow()["user_id"].to_pylist() == listeners
 
-    assert erase.erase(lake, listeners) == [erase.Erased(name, 0) for name in before]
+    assert erase.erase(lake, listeners) == [erase.Removed(name, 0) for name in before]
     assert lake.read("erased").arrow().num_rows == len(listeners)
 
     for name in before:

@@ -1,10 +1,9 @@
 """Removes all rows of listeners from a lake, and keeps them out: the right to be forgotten.
 
 Their ids go to the table `erased` first. Then their rows go from every table that has rows of listeners, whatever notation a raw
-row has the id in; a row whose id cannot be read is nobody's, and stays. What only counts stays as well: it tells of nobody, and
-nobody's rows can be got from it. An ingest that starts from now on leaves their rows out, those that come late and those of a
-batch that is repeated. What one that is at work brings until then, `erase` without a listener removes, as it does for all that
-it knows.
+row has the id in; a row whose id cannot be read is nobody's, and stays. What only counts stays as well: it names nobody. An
+ingest that starts from now on leaves their rows out, those that come late and those of a batch that is repeated. What one that
+is at work brings until then, `erase` without a listener removes, as it does for all that it knows.
 
 Files with the rows stay for readers of older versions until `vacuum` removes them.
 """
@@ -30,14 +29,14 @@ _NOISE = r"[\s\p{Cc}\x{200B}\x{200C}\x{200D}\x{2060}\x{FEFF}]*"
 
 
 @dataclass(frozen=True)
-class Erased:
+class Removed:
     """Rows of the listeners that a table had."""
 
     table: str
     rows: int
 
 
-def erase(lake: Lake, listeners: Collection[int] = (), *, dry_run: bool = False) -> list[Erased]:
+def erase(lake: Lake, listeners: Collection[int] = (), *, dry_run: bool = False) -> list[Removed]:
     """Remove the rows of these listeners, and of all that were erased before, from each table, and return what there was.
 
     Each table is a commit of its own: if it ends between two, the next run goes on. With `dry_run` they are only counted.
@@ -84,15 +83,15 @@ def _note(lake: Lake, listeners: Collection[int]) -> None:
     merge.when_not_matched_insert_all().execute()
 
 
-def _remove(lake: Lake, table: tables.Table, condition: str) -> Erased:
+def _remove(lake: Lake, table: tables.Table, condition: str) -> Removed:
     done = lake.open(table).delete(condition, writer_properties=compact.writer_properties(table))
-    return Erased(table.name, done["num_deleted_rows"] or 0)
+    return Removed(table.name, done["num_deleted_rows"] or 0)
 
 
-def _count(lake: Lake, table: tables.Table, condition: str) -> Erased:
+def _count(lake: Lake, table: tables.Table, condition: str) -> Removed:
     query = QueryBuilder().register("held", lake.open(table)).execute(f"SELECT count(*) FROM held WHERE {condition}")
     ((rows,),) = pa.table(query.read_all()).columns
-    return Erased(table.name, rows.as_py())
+    return Removed(table.name, rows.as_py())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -117,8 +116,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("--listener cannot be negative")
 
     def job() -> int:
-        for erased in erase(options.lake, options.listeners, dry_run=options.dry_run):
-            say(f"{erased.table}: {erased.rows:,} rows {'would be' if options.dry_run else 'were'} removed")
+        for removed in erase(options.lake, options.listeners, dry_run=options.dry_run):
+            say(f"{removed.table}: {removed.rows:,} rows {'would be' if options.dry_run else 'were'} removed")
         return 0
 
     return _main.run(job)
