@@ -37,7 +37,7 @@ def held(lake: Lake, store: Store, request: pytest.FixtureRequest) -> Lake:
 
 def test_what_a_lake_holds_is_told_without_reading_a_row(held: Lake, spark: SparkSession) -> None:
     told = {contents.name: contents for contents in held.contents()}
-    assert set(tables.ALL) - set(told) <= {"reconciliation", "trending"}
+    assert set(tables.ALL) - set(told) <= {"reconciliation", "trending", "erased"}
     events = told["events"]
     rows = held.read("events").spark(spark).count()
     assert (events.rows, events.version) == (rows, held.read("events").version)
