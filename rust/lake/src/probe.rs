@@ -94,7 +94,9 @@ impl Ability {
                 "two writers would undo each other's commits: the ingest and the jobs that look after tables refuse to write \
                  here"
             }
-            Self::PutIfSame => "an ingest that was asleep for long is not told that another has taken the lake: start one only",
+            Self::PutIfSame => {
+                "an ingest that was asleep for long is not told that another has taken the lake: start one only"
+            }
             Self::Multipart => "files of more than a few megabytes cannot be written: this store cannot hold a lake",
             Self::Listing => "tables of more than a thousand commits cannot be read: this store cannot hold a lake",
             Self::StartAfter => "logs are listed from their beginning: the more commits, the slower tables open",
