@@ -6,7 +6,9 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,6 +103,24 @@ def ingest_all(
         max_offsets_per_trigger=max_offsets_per_trigger,
         resume_from_lake=resume_from_lake,
     )
+
+
+@contextmanager
+def repeating(work: Callable[[], object], *, pause: float) -> Iterator[None]:
+    """Do something again and again beside the block, with pauses of so many seconds; what it raises is raised at the end."""
+    over = threading.Event()
+
+    def repeat() -> None:
+        while not over.wait(pause):
+            work()
+
+    with ThreadPoolExecutor(1) as thread:
+        repeated = thread.submit(repeat)
+        try:
+            yield
+        finally:
+            over.set()
+        repeated.result()
 
 
 def undo_last_commit(lake: Lake, table: str) -> None:

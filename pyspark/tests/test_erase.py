@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import random
-import threading
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import Server, assert_same_rows, forget_last_batch, ingest_all
+from conftest import Server, assert_same_rows, forget_last_batch, ingest_all, repeating
 from deltalake import DeltaTable, QueryBuilder, write_deltalake
 from downbeat_spark import erase, functions, quality, reconcile, tables, vacuum
 from downbeat_spark.errors import BadInput
@@ -113,25 +112,15 @@ def test_reconcile_still_finds_what_is_missing_of_others(
 def test_beside_an_ingest_rows_go_that_are_there_and_those_that_come_go_with_the_next_run(
     spark: SparkSession, server: Server, lake: Lake, tmp_path: Path
 ) -> None:
-    live, over, failed = Lake(tmp_path / "lake"), threading.Event(), []
+    live = Lake(tmp_path / "lake")
     listeners = most_seen(lake, "events", 2)
 
     def beside() -> None:
-        try:
-            while not over.wait(0.5):
-                if live.identity() and live.exists(tables.PROGRESS):
-                    erase.erase(live, listeners)
-        except BaseException as error:  # (told by the test, which waits for this)
-            failed.append(error)
+        if live.identity() and live.exists(tables.PROGRESS):
+            erase.erase(live, listeners)
 
-    erasing = threading.Thread(target=beside)
-    erasing.start()
-    try:
+    with repeating(beside, pause=0.5):
         ingest_all(spark, server, live, max_offsets_per_trigger=600)
-    finally:
-        over.set()
-        erasing.join()
-    assert failed == []
     erase.erase(live)
     assert [name for name, held in listeners_of(live).items() if rows_of(held, listeners)] == []
     assert_same_rows(lake, live, only=COUNTS)

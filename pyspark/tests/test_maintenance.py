@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import threading
 import time
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from conftest import Server, assert_same_rows, ingest_all
+from conftest import Server, assert_same_rows, ingest_all, repeating
 from deltalake import write_deltalake
 from downbeat_spark import compact, expire, maintenance, merge_tiles, reconcile, repair, tables, vacuum
 from downbeat_spark.errors import BadInput, DownbeatError, Refused
@@ -162,29 +161,19 @@ def test_what_others_commit_first_is_tried_again_for_a_while(lake: Lake, monkeyp
 def test_all_of_it_beside_an_ingest_leaves_the_lake_equal_to_the_truth(
     spark: SparkSession, server: Server, lake: Lake, tmp_path: Path
 ) -> None:
-    live, over = Lake(tmp_path / "lake"), threading.Event()
-    found: list[object] = []
+    live = Lake(tmp_path / "lake")
+    done: list[compact.Compaction] = []
 
     def maintain() -> None:
-        try:
-            while not over.wait(1):
-                for table in maintenance.tables_of(live) if live.identity() else []:
-                    found.extend(compact.compact(live, table))
-                    if isinstance(table, tables.TileTable):
-                        found.extend(merge_tiles.merge(live, table))
-                    vacuum.vacuum(live, table, retain_hours=1)
-                    assert repair.check(live, table).broken == {}
-        except BaseException as error:  # (told by the test, which waits for this)
-            found.append(error)
+        for table in maintenance.tables_of(live) if live.identity() else []:
+            done.extend(compact.compact(live, table))
+            if isinstance(table, tables.TileTable):
+                done.extend(merge_tiles.merge(live, table))
+            vacuum.vacuum(live, table, retain_hours=1)
+            assert repair.check(live, table).broken == {}
 
-    beside = threading.Thread(target=maintain)
-    beside.start()
-    try:
+    with repeating(maintain, pause=1):
         ingest_all(spark, server, live, max_offsets_per_trigger=600)
-    finally:
-        over.set()
-        beside.join()
-    assert [each for each in found if not isinstance(each, compact.Compaction)] == []
-    assert len(found) > 1
+    assert len(done) > 1
     assert_same_rows(live, lake)
     assert reconcile.main(["--uri", server.uri, "--lake", live.uri]) == 0

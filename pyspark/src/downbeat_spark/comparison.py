@@ -7,28 +7,21 @@ lake; only counts, and the first example of each difference, come to the driver.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial, reduce
-from typing import TypeVar
 
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from pyspark.util import inheritable_thread_target
 
-from downbeat_spark import faults, fingerprint, tables
+from downbeat_spark import faults, fingerprint, session, tables
 from downbeat_spark.faults import FAULTS, PASSED, REFUSED, Found, expected
 from downbeat_spark.scope import Days, Erased
 
-_Done = TypeVar("_Done")
-
 KEY = ["partition", "offset"]
-
 
 #: The contract's own checks end in one of these; other rules have names of their own and may only warn.
 CHECKS = ("required", "valid", "known", "range")
-
 
 #: What becomes of rows.
 COUNTED = ("produced", "raw", "clean", "quarantined", "duplicates", "late")
@@ -151,7 +144,7 @@ def _sums(
     of_buckets: defaultdict[fingerprint.Bucket, defaultdict[str, fingerprint.Sum]] = defaultdict(
         lambda: defaultdict(fingerprint.Sum)
     )
-    summed = _side_by_side(log.sparkSession, *(partial(fingerprint.sums, rows, marks) for rows, marks in sides))
+    summed = session.side_by_side(log.sparkSession, *(partial(fingerprint.sums, rows, marks) for rows, marks in sides))
     for side in summed:
         for bucket, sums in side.items():
             of_buckets[bucket].update(sums)
@@ -301,7 +294,7 @@ def compare_tiles(result: Result, held: Mapping[str, DataFrame], erased: Erased,
 
     about_events = [table for table in tables.BATCH_TABLES if isinstance(table, tables.TileTable) and table.summary]
     work = [partial(compare, days, table) for days in parts for table in about_events]
-    for found in _side_by_side(counted.sparkSession, *work):
+    for found in session.side_by_side(counted.sparkSession, *work):
         result.differences += found.differences
 
 
@@ -377,9 +370,3 @@ def _equal(part: str, *, sketch: bool) -> Column:
 
 def _totals(named: DataFrame) -> dict[str, int]:
     return {row["name"]: row["rows"] for row in named.groupBy("name").agg(F.sum("rows").alias("rows")).collect()}
-
-
-def _side_by_side(spark: SparkSession, *work: Callable[[], _Done]) -> list[_Done]:
-    """Do several things, two at a time: each has waits of its own."""
-    with ThreadPoolExecutor(2) as threads:
-        return list(threads.map(lambda each: inheritable_thread_target(spark)(each)(), work))

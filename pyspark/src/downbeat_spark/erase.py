@@ -41,9 +41,11 @@ def erase(lake: Lake, listeners: Collection[int] = (), *, dry_run: bool = False)
 
     Each table is a commit of its own: if it ends between two, the next run goes on. With `dry_run` they are only counted.
 
-    Raises `BadInput` if there is no lake, and what `maintenance.committed` does.
+    Raises what `maintenance.tables_of` and `maintenance.committed` do.
     """
-    lake.require()
+    held = [
+        table for table in maintenance.tables_of(lake) if table is not tables.ERASED and tables.is_of_listeners(table)
+    ]
     if listeners and not dry_run:
         maintenance.committed(lake, tables.ERASED, partial(_note, lake, listeners))
     known = lake.read(tables.ERASED.name).arrow()["user_id"].to_pylist() if lake.exists(tables.ERASED) else []
@@ -52,9 +54,7 @@ def erase(lake: Lake, listeners: Collection[int] = (), *, dry_run: bool = False)
         return []
     work = _count if dry_run else _remove
     return [
-        maintenance.committed(lake, table, partial(work, lake, table, is_one_of(table, all_of_them)))
-        for table in maintenance.tables_of(lake)
-        if table is not tables.ERASED and tables.is_of_listeners(table)
+        maintenance.committed(lake, table, partial(work, lake, table, is_one_of(table, all_of_them))) for table in held
     ]
 
 

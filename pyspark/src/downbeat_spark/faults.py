@@ -37,7 +37,6 @@ REFUSED = {
     "garbage": "size(violations) > 0",
 }
 
-
 #: Which columns a fault that must be repaired is repaired in.
 REPAIRED = {
     "ts_format": ("event_time",),
@@ -64,7 +63,6 @@ FAULTS = (
     *(Fault(name, _judged(name), f"in_quarantine AND {rule}") for name, rule in REFUSED.items()),
     Fault("orphan_track", "expected = 'events'", "in_events AND orphan"),
 )
-
 
 #: Faults of rows that the lake takes, or drops without a word.
 PASSED = tuple(fault for fault in FAULTS if fault.name not in REFUSED)

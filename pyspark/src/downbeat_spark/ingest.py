@@ -14,8 +14,8 @@ import json
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,6 @@ from pyspark.sql.streaming.listener import (
     StreamingQueryListener,
 )
 from pyspark.sql.streaming.query import StreamingQuery
-from pyspark.util import inheritable_thread_target
 
 from downbeat_spark import _main, session, tables, world
 from downbeat_spark._main import say
@@ -79,11 +78,9 @@ def copy_dimensions(spark: SparkSession, *, lake: Lake, uri: str) -> None:
         rows = spark.read.format("flight").options(uri=uri, stream=table.name).load().select(*table.schema.names)
         append(rows, path=lake.table(table), table=table, options={"userMetadata": table.about})
 
-    # Side by side: each spends most of its time in the first steps of a cold JVM.
-    with ThreadPoolExecutor(len(tables.DIMENSIONS)) as pool:
-        missing = [table for table in tables.DIMENSIONS if not lake.has_rows(table)]
-        for done in [pool.submit(inheritable_thread_target(spark)(copy), table) for table in missing]:
-            done.result()
+    # Each spends most of its time in the first steps of a cold JVM.
+    missing = [partial(copy, table) for table in tables.DIMENSIONS if not lake.has_rows(table)]
+    session.side_by_side(spark, *missing, at_once=len(tables.DIMENSIONS))
 
 
 class _Reporter(StreamingQueryListener):

@@ -11,14 +11,18 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from downbeat_spark import __version__, _main, store
 from downbeat_spark.errors import Missing
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+_Done = TypeVar("_Done")
 
 # pyspark/src/downbeat_spark/session.py -> the checkout that `make build` built.
 PROJECT = Path(__file__).resolve().parents[3]
@@ -137,6 +141,14 @@ def start(app_name: str) -> SparkSession:
                 "run `python -m downbeat_spark.session > spark.properties` and add --properties-file spark.properties"
             )
     return chosen.getOrCreate()
+
+
+def side_by_side(spark: SparkSession, *work: Callable[[], _Done], at_once: int = 2) -> list[_Done]:
+    """Do several things with a session, some at a time, for each has waits of its own, and return what they come to."""
+    from pyspark.util import inheritable_thread_target  # noqa: PLC0415 (as in `builder`)
+
+    with ThreadPoolExecutor(at_once) as threads:
+        return list(threads.map(lambda each: inheritable_thread_target(spark)(each)(), work))
 
 
 def require_java() -> None:
