@@ -65,7 +65,7 @@ FULL = Size(until="2026-10-21", rounds=1, rates=(20_000, 1_000), warm=30, second
 QUICK = Size(until="2026-10-02", rounds=1, rates=(500,), warm=10, seconds=10)
 
 
-def ours(place: tuple[SparkSession, str], lake: Lake, trigger: str | None, stop: StopRequest, checkpoint: Path) -> None:
+def ours(place: tuple[SparkSession, str], lake: Lake, trigger: str | None, stop: StopRequest) -> None:
     """The job's own function, of a session and the address of a server."""
     spark, uri = place
     ingest(
@@ -73,7 +73,6 @@ def ours(place: tuple[SparkSession, str], lake: Lake, trigger: str | None, stop:
         uri=uri,
         lake=lake,
         stop=stop,
-        checkpoint=checkpoint,
         trigger=trigger,
         max_offsets_per_trigger=BATCH,
     )
@@ -158,7 +157,7 @@ def catch_up(spark: SparkSession, kafka: Broker, folder: Path, size: Size, store
         topic = records(spark, kafka, "events", startingOffsets="earliest", maxOffsetsPerTrigger="400000")
         ways: dict[str, tuple[Callable[[Path], None], int]] = {
             "Downbeat, all tables": (
-                lambda to: ours((spark, uri), Lake(to), None, stop, to / "checkpoint"),
+                lambda to: ours((spark, uri), Lake(to), None, stop),
                 server.pid,
             ),
             "Kafka, SQL, Delta: two tables": (
@@ -226,9 +225,9 @@ def freshness(spark: SparkSession, kafka: Broker, folder: Path, size: Size, stor
     for rate in size.rates:
         with live(rate) as server:
             place = Place(spark, server, kafka, rate)
-            of_downbeat(place, Lake(folder / f"downbeat-{rate}"), folder, size)
+            of_downbeat(place, Lake(folder / f"downbeat-{rate}"), size)
             if store:
-                of_downbeat(place, Lake(f"{store}/downbeat-{rate}-{time.time_ns()}"), folder, size)
+                of_downbeat(place, Lake(f"{store}/downbeat-{rate}-{time.time_ns()}"), size)
             of_kafka(place, folder, size)
 
 
@@ -239,7 +238,7 @@ def maintained(spark: SparkSession, kafka: Broker, folder: Path, size: Size, sto
     with live(rate) as server:
         lakes = [str(folder / "maintained"), *([f"{store}/maintained-{time.time_ns()}"] if store else [])]
         for lake in lakes:
-            of_downbeat(Place(spark, server, kafka, rate), Lake(lake), folder, size, looked_after=True)
+            of_downbeat(Place(spark, server, kafka, rate), Lake(lake), size, looked_after=True)
 
 
 @contextmanager
@@ -254,11 +253,11 @@ def looking_after(lake: Lake) -> Iterator[None]:
             process.terminate()
 
 
-def of_downbeat(place: Place, lake: Lake, folder: Path, size: Size, *, looked_after: bool = False) -> None:
+def of_downbeat(place: Place, lake: Lake, size: Size, *, looked_after: bool = False) -> None:
     """The ingest with its own defaults, as `make demo` runs it: the history first, then what arrives."""
-    stop, checkpoint = StopRequest(), folder / "checkpoints" / str(time.time_ns())
+    stop = StopRequest()
     at = (place.spark, place.server.uri)
-    ours(at, lake, None, stop, checkpoint)
+    ours(at, lake, None, stop)
     caught_up = set(_commits(lake))
     begun = time.time() + size.warm
 
@@ -268,7 +267,7 @@ def of_downbeat(place: Place, lake: Lake, folder: Path, size: Size, *, looked_af
 
     threading.Thread(target=end, daemon=True).start()
     with looking_after(lake) if looked_after else nullcontext():
-        ours(at, lake, TRIGGER, stop, checkpoint)
+        ours(at, lake, TRIGGER, stop)
     done = {n: at for n, at in _commits(lake).items() if n not in caught_up}
     batches = [
         (1000 * done[batch["sequence"] + 1], dict(batch["from_offsets"]), dict(batch["until_offsets"]))

@@ -41,12 +41,12 @@ def ingest_for_a_while(log: Path) -> None:
     spark.sparkContext.setLogLevel("ERROR")
     lake = Lake("s3://lake/requests")
     flags = [*LISTENERS, "--partitions", "2", "--start", time.strftime("%Y-%m-%d", time.gmtime()), "--rate", str(RATE)]
-    with start(*flags) as server, tempfile.TemporaryDirectory(prefix="downbeat-bench-") as folder:
-        stop, checkpoint = StopRequest(), Path(folder)
-        ingest(spark, uri=server.uri, lake=lake, stop=stop, checkpoint=checkpoint, trigger=None)
+    with start(*flags) as server:
+        stop = StopRequest()
+        ingest(spark, uri=server.uri, lake=lake, stop=stop, trigger=None)
         before, first = requests(log), lake.batches()["progress"]
         threading.Timer(SECONDS, stop.set).start()
-        ingest(spark, uri=server.uri, lake=lake, stop=stop, checkpoint=checkpoint, trigger=TRIGGER)
+        ingest(spark, uri=server.uri, lake=lake, stop=stop, trigger=TRIGGER)
         asked, batches = requests(log) - before, lake.batches()["progress"] - first
     spark.stop()
     print(f"{batches} batches in {SECONDS} s at {RATE:,} events/s, the start of the ingest with them\n")

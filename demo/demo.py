@@ -179,8 +179,7 @@ class Demo:
         uri = match.group(1)
         say(f"event server: {uri}, history since {yesterday}, world {match.group(2)}")
 
-        places = ["--lake", self.lake.uri, "--checkpoint", str(STATE / "checkpoint")]
-        ingest = self._add("ingest", spark_submit("ingest.py", "--uri", uri, *places, *BATCHES))
+        ingest = self._add("ingest", spark_submit("ingest.py", "--uri", uri, "--lake", self.lake.uri, *BATCHES))
         say("ingest: Spark starts and reads the history")
         dashboard = self._add(
             "dashboard",

@@ -19,6 +19,7 @@ import pytest
 from deltalake import DeltaTable
 from downbeat_spark import session, tables
 from downbeat_spark._stop import StopRequest
+from downbeat_spark.checkpoint import Checkpoint
 from downbeat_spark.ingest import ingest
 from downbeat_spark.lake import Lake
 from object_store import Store
@@ -31,7 +32,8 @@ DOWNBEAT = session.PROJECT / "target" / "release" / "downbeat"
 WORLD = ["--tracks", "1000", "--partitions", "2", "--start", "2020-01-01", "--until", "2020-01-03"]
 SMALL = [*WORLD, "--listeners", "200"]
 
-TEST_SETTINGS = {"spark.driver.memory": "1g"}
+# Delta keeps what it knows of every table for an hour, some eight megabytes each, and each test has tables of its own.
+TEST_SETTINGS = {"spark.driver.memory": "1g", "spark.databricks.delta.delta.log.cacheSize": "32"}
 
 # For a JVM that lives for a minute or two: compiling twice, the second time thoroughly, costs it more than it gains.
 SHORT_LIVED = {
@@ -88,7 +90,7 @@ def ingest_all(
     server: Server,
     lake: Lake,
     *,
-    checkpoint: Path | None = None,
+    checkpoint: Checkpoint | None = None,
     max_offsets_per_trigger: int = 1_200,
     resume_from_lake: bool = False,
 ) -> None:
@@ -137,7 +139,7 @@ def forget_last_batch(lake: Lake) -> None:
     for table in (*tables.BATCH_TABLES, tables.PROGRESS):
         undo_last_commit(lake, table.name)
     for name in (str(last), f".{last}.crc"):
-        (lake.checkpoint("ingest") / "commits" / name).unlink()
+        (lake.path / "_checkpoints" / "ingest" / "commits" / name).unlink()
 
 
 def assert_same_rows(one: Lake, other: Lake, *, only: Sequence[tables.BatchTable] = tables.BATCH_TABLES) -> None:

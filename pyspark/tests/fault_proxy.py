@@ -13,6 +13,7 @@ import socket
 import sys
 import threading
 import time
+import urllib.parse
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -46,7 +47,7 @@ class Handler(BaseHTTPRequestHandler):
                 _faults[:] = json.loads(body)
             self.answer(200, {}, json.dumps(_faults).encode())
             return
-        fault = met(self.command, self.path)
+        fault = met(self.command, urllib.parse.unquote(self.path))
         how = fault["how"] if fault else None
         if fault and how == "refused":
             text = f"<Error><Code>{fault['code']}</Code><Message>by the test</Message></Error>"

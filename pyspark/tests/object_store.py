@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import subprocess
 import sys
 import time
 import urllib.request
@@ -18,7 +19,7 @@ import obstore
 import processes
 from downbeat_spark import session
 
-#: The program that tests run on: versitygw or minio.
+#: The program that tests run on: versitygw, minio or fake-gcs-server.
 PROGRAM = os.environ.get("DOWNBEAT_TEST_STORE", "versitygw")
 
 #: Whoever holds these may do everything; they protect nothing but what tests put there.
@@ -28,17 +29,16 @@ BUCKET = "lake"
 
 
 class Gateway:
-    """An object store over a folder, in which a bucket is a folder too."""
+    """An S3 store over a folder, in which a bucket is a folder too."""
+
+    scheme = "s3"
 
     def __init__(self, folder: Path) -> None:
-        self._program = session.PROJECT / ".stores" / PROGRAM
-        assert self._program.exists(), f"there is no {self._program}: run stores/install.sh {PROGRAM}"
+        self._program = _installed()
         self.folder = folder
         (folder / "objects" / BUCKET).mkdir(parents=True)
         (folder / "metadata").mkdir()
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = _free_port()
         self.start()
 
     def start(self, secret: str = SECRET) -> None:
@@ -53,17 +53,20 @@ class Gateway:
             "minio": {"MINIO_ROOT_USER": ACCESS, "MINIO_ROOT_PASSWORD": secret},
         }[PROGRAM]
         self._process = processes.start([self._program, *options], self.folder / "gateway.log", keys)
-        deadline = time.monotonic() + 30
-        while True:
-            with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
-                return
-            assert self._process.poll() is None, (self.folder / "gateway.log").read_text()
-            assert time.monotonic() < deadline, "the gateway does not answer within 30 s"
-            time.sleep(0.05)
+        _listens(self._process, self.port, self.folder / "gateway.log")
 
     def kill(self) -> None:
         """End it as a power cut would."""
         processes.kill(self._process)
+
+    def way(self, address: str) -> dict[str, str]:
+        """What the environment has to say for clients to reach it at an address."""
+        return {
+            "AWS_ACCESS_KEY_ID": ACCESS,
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+            "AWS_REGION": "us-east-1",
+            "S3_ENDPOINT": address,
+        }
 
     def files(self) -> Any:
         """The bucket, past the proxy."""
@@ -79,6 +82,128 @@ class Gateway:
     def uploads(self) -> list[Path]:
         """Parts of uploads that were neither completed nor aborted."""
         return [path for path in (self.folder / "objects").rglob("*") if "multipart" in path.parts and path.is_file()]
+
+
+class Google:
+    """Google's store, as far as fake-gcs-server and what stands before it are that, in memory."""
+
+    scheme = "gs"
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(exist_ok=True)
+        self.folder = folder
+        server, log = _free_port(), folder / "gateway.log"
+        options = [
+            "-backend",
+            "memory",
+            "-scheme",
+            "http",
+            "-host",
+            "127.0.0.1",
+            "-port",
+            str(server),
+            "-log-level",
+            "error",
+        ]
+        # Google's client for Java sends the parts of what it uploads to an address that the server tells it.
+        self._server = processes.start([_installed(), *options, "-external-url", f"https://{_GOOGLE}"], log)
+        _listens(self._server, server, log)
+        made = urllib.request.Request(
+            f"http://127.0.0.1:{server}/storage/v1/b",
+            json.dumps({"name": BUCKET}).encode(),
+            {"Content-Type": "application/json"},
+        )
+        urllib.request.urlopen(made, timeout=30).close()
+        key, certificate = folder / "tls.key", folder / "tls.pem"
+        named = ["-subj", f"/CN={_GOOGLE}", "-addext", f"subjectAltName=DNS:{_GOOGLE}"]
+        _run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, *named)
+        self.port = _free_port()
+        front = [
+            sys.executable,
+            Path(__file__).with_name("google_front.py"),
+            str(self.port),
+            str(server),
+            certificate,
+            key,
+        ]
+        self._front = processes.start(front, log)
+        _listens(self._front, self.port, log)
+        self._account = folder / "account.json"
+        account = {
+            "type": "service_account",
+            "project_id": "tests",
+            "private_key_id": "1",
+            "private_key": _run("openssl", "genpkey", "-algorithm", "RSA"),
+            "client_id": "1",
+            "client_email": "tests@tests.invalid",
+            "token_uri": f"http://127.0.0.1:{self.port}/token",
+        }
+        self._account.write_text(json.dumps(account))
+        self._trusted = folder / "trusted.p12"
+        kept = ["-keystore", self._trusted, "-storetype", "PKCS12", "-storepass", SECRET]
+        _run("keytool", "-importcert", "-noprompt", "-alias", "google", "-file", certificate, *kept)
+
+    def way(self, address: str) -> dict[str, str]:
+        """What the environment has to say for clients to reach it at an address. Java's do not ask, but use a proxy."""
+        java = {
+            "https.proxyHost": "127.0.0.1",
+            "https.proxyPort": self.port,
+            "javax.net.ssl.trustStore": self._trusted,
+            "javax.net.ssl.trustStorePassword": SECRET,
+        }
+        return {
+            "GOOGLE_APPLICATION_CREDENTIALS": str(self._account),
+            "GOOGLE_BASE_URL": address,
+            "JAVA_TOOL_OPTIONS": " ".join(f"-D{name}={value}" for name, value in java.items()),
+        }
+
+    def kill(self) -> None:
+        """End it, and what it holds."""
+        processes.kill(self._front)
+        processes.kill(self._server)
+
+    def files(self) -> Any:
+        """The bucket, past the proxy."""
+        return obstore.store.GCSStore(
+            BUCKET,
+            base_url=f"http://127.0.0.1:{self.port}",
+            service_account=str(self._account),
+            client_options={"allow_http": True},
+        )
+
+    def uploads(self) -> list[Path]:
+        """Parts of uploads are nowhere."""
+        return []
+
+
+_GOOGLE = "storage.googleapis.com"
+
+
+def _installed() -> Path:
+    program = session.PROJECT / ".stores" / PROGRAM
+    assert program.exists(), f"there is no {program}: run stores/install.sh {PROGRAM}"
+    return program
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+def _listens(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    deadline = time.monotonic() + 30
+    while True:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < deadline, f"nothing answers at port {port} within 30 s"
+        time.sleep(0.05)
+
+
+def _run(*command: str | Path) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 @dataclass(frozen=True)
@@ -102,7 +227,7 @@ class Fault:
 class Proxy:
     """Hands requests on to a gateway, but for those that meet a fault."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway | Google) -> None:
         log = gateway.folder / "proxy.log"
         program = Path(__file__).with_name("fault_proxy.py")
         self._process = processes.start([sys.executable, program, str(gateway.port)], log)
@@ -135,12 +260,12 @@ class Proxy:
 class Store:
     """A store that can be made to fail."""
 
-    gateway: Gateway
+    gateway: Gateway | Google
     proxy: Proxy
 
     def uri(self, path: str) -> str:
         """Address of a path in the bucket."""
-        return f"s3://{BUCKET}/{path}"
+        return f"{self.gateway.scheme}://{BUCKET}/{path}"
 
     def sizes(self, path: str) -> dict[str, int]:
         """The objects under a path, each with its bytes."""
@@ -152,14 +277,17 @@ class Store:
         return bytes(obstore.get(self.gateway.files(), path).bytes())
 
 
+def begin(folder: Path) -> Gateway | Google:
+    """A store that listens, and keeps what it does in a folder or in memory."""
+    return Google(folder) if PROGRAM == "fake-gcs-server" else Gateway(folder)
+
+
 @contextmanager
 def running(folder: Path) -> Iterator[Store]:
     """A store, which the environment of this process and of those that it starts knows the way to."""
-    gateway = Gateway(folder)
+    gateway = begin(folder)
     proxy = Proxy(gateway)
-    os.environ.update(
-        AWS_ACCESS_KEY_ID=ACCESS, AWS_SECRET_ACCESS_KEY=SECRET, AWS_REGION="us-east-1", S3_ENDPOINT=proxy.address
-    )
+    os.environ.update(gateway.way(proxy.address))
     try:
         yield Store(gateway, proxy)
     finally:

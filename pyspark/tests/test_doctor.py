@@ -30,7 +30,9 @@ def test_a_store_that_can_do_all_of_it_may_have_many_writers_and_is_left_as_it_w
     code, found, said = doctor(store.uri("doctor/lake"))
     assert (code, said) == (0, "")
     lines = found.splitlines()
-    assert [line[:8] for line in lines[:-1]] == ["ok      "] * 9, found
+    # Google's has no markers of folders.
+    assert {line[:8] for line in lines[:-1] if "markers" not in line} == {"ok      "}, found
+    assert len(lines) == 10
     assert "put if absent: 20 times one of 16 that tried at once" in lines[0]
     assert lines[-1] == f"{store.uri('doctor/lake')} can hold a lake; any number of programs may write to it at once"
     assert store.sizes("doctor") == {}
@@ -58,9 +60,10 @@ def test_a_store_that_cannot_do_what_is_needed_holds_no_lake(store: Store) -> No
     assert code == 1
     assert "MISSING upload in parts: " in found
     assert "NotImplemented: by the test" in found
-    assert said == "error: s3://lake/simple cannot hold a lake; see above\n"
+    assert said == f"error: {store.uri('simple')} cannot hold a lake; see above\n"
 
 
+@pytest.mark.s3
 @pytest.mark.parametrize(
     ("lake", "environment", "told"),
     [
@@ -88,9 +91,10 @@ def test_a_bucket_that_may_only_be_read_is_told(store: Store) -> None:
     with store.proxy.failing(Fault("PUT", f"/{BUCKET}/", status=403, code="AccessDenied")):
         code, _, said = doctor(store.uri("read-only"))
     assert code == 1
-    assert said.startswith("error: cannot write to s3://lake/read-only: these credentials may not do this")
+    assert said.startswith(f"error: cannot write to {store.uri('read-only')}: these credentials may not do this")
 
 
+@pytest.mark.s3
 def test_a_store_that_does_not_answer_is_told(store: Store) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -13,6 +13,7 @@ from conftest import SMALL, Server, assert_same_rows, forget_last_batch, ingest_
 from deltalake import DeltaTable
 from downbeat_spark import compact, expire, quality, reconcile, repair, tables, vacuum
 from downbeat_spark._stop import StopRequest
+from downbeat_spark.checkpoint import Checkpoint
 from downbeat_spark.errors import BadInput, Refused
 from downbeat_spark.ingest import CONTRACT, ingest
 from downbeat_spark.lake import Lake
@@ -46,14 +47,18 @@ def test_a_lake_in_a_store_is_the_one_in_a_folder(
     spark: SparkSession, server: Server, store: Store, lake: Lake, tmp_path: Path
 ) -> None:
     stored = Lake(store.uri("ingested"))
-    with pytest.raises(BadInput, match="is in a store: name a folder for the checkpoint by --checkpoint"):
-        ingest_all(spark, server, stored)
     for _ in range(2):
-        ingest_all(spark, server, stored, checkpoint=tmp_path / "checkpoint")
+        ingest_all(spark, server, stored)
         assert stored.batches() == lake.batches()
         assert_same_rows(stored, lake)
     with pytest.raises(Refused, match=r"belongs to checkpoint .*/other is a new one"):
-        ingest_all(spark, server, stored, checkpoint=tmp_path / "other")
+        ingest_all(spark, server, stored, checkpoint=Checkpoint(tmp_path / "other"))
+    kept = set(store.sizes("ingested/_checkpoints/ingest"))
+    batches = range(max(stored.batches().values()) + 1)
+    assert kept >= {"downbeat.json", "metadata"} | {
+        f"{log}/{batch}" for log in ("offsets", "commits") for batch in batches
+    }
+    assert not [name for name in kept if "tmp" in name]
     # By Spark, through its own file system, and commits beside it.
     assert quality.main(["--lake", stored.uri]) == 0
     for job in (compact, expire, vacuum, repair):
@@ -112,7 +117,7 @@ def test_a_batch_that_is_repeated_is_in_every_table_once(
     before = {table: read(spark, copy_of_lake, table) for table in WRITTEN if table is not tables.PROGRESS}
     counts = [row[:8] for row in read(spark, copy_of_lake, tables.PROGRESS)]
     last = max(copy_of_lake.batches().values())
-    commits = copy_of_lake.checkpoint("ingest") / "commits"
+    commits = copy_of_lake.path / "_checkpoints" / "ingest" / "commits"
     for name in (str(last), f".{last}.crc"):
         (commits / name).unlink()
     if lost != "nothing":
@@ -128,7 +133,7 @@ def test_a_checkpoint_put_back_to_an_earlier_state_is_refused(
 ) -> None:
     before = versions(copy_of_lake)
     for log in ("offsets", "commits"):
-        for path in (copy_of_lake.checkpoint("ingest") / log).iterdir():
+        for path in (copy_of_lake.path / "_checkpoints" / "ingest" / log).iterdir():
             if path.name.strip(".").removesuffix(".crc") not in {"0", "metadata"}:
                 path.unlink()
     with pytest.raises(Refused, match="put back to an earlier state"):
@@ -147,8 +152,8 @@ def test_a_new_checkpoint_on_an_old_lake_is_refused(
     spark: SparkSession, server: Server, copy_of_lake: Lake, tmp_path: Path
 ) -> None:
     with pytest.raises(Refused, match=f"{copy_of_lake.require().checkpoint}, but .*/new is a new one"):
-        ingest(spark, uri=server.uri, lake=copy_of_lake, stop=StopRequest(), checkpoint=tmp_path / "new", trigger=None)
-    shutil.rmtree(copy_of_lake.checkpoint("ingest"))
+        ingest_all(spark, server, copy_of_lake, checkpoint=Checkpoint(tmp_path / "new"))
+    shutil.rmtree(copy_of_lake.path / "_checkpoints")
     with pytest.raises(Refused, match="is a new one"):
         ingest_all(spark, server, copy_of_lake)
 
@@ -159,17 +164,18 @@ def test_a_lost_checkpoint_is_made_anew_of_what_the_lake_says(
 ) -> None:
     lake, before = copy_of_lake, {table: read(spark, copy_of_lake, table) for table in tables.BATCH_TABLES}
     counts = [row[:8] for row in read(spark, lake, tables.PROGRESS)]
-    shutil.move(lake.checkpoint("ingest"), tmp_path / "old")
+    shutil.move(lake.path / "_checkpoints" / "ingest", tmp_path / "old")
+    old, new = Checkpoint(tmp_path / "old"), Checkpoint(tmp_path / "new")
     for table in lacking:
         undo_last_commit(lake, table)
     with pytest.raises(BadInput, match=r"old is not empty: name another --checkpoint"):
-        ingest_all(spark, server, lake, checkpoint=tmp_path / "old", resume_from_lake=True)
-    ingest_all(spark, server, lake, checkpoint=tmp_path / "new", resume_from_lake=True)
+        ingest_all(spark, server, lake, checkpoint=old, resume_from_lake=True)
+    ingest_all(spark, server, lake, checkpoint=new, resume_from_lake=True)
     assert {table: read(spark, lake, table) for table in before} == before
     assert [row[:8] for row in read(spark, lake, tables.PROGRESS)] == counts
-    ingest_all(spark, server, lake, checkpoint=tmp_path / "new")
+    ingest_all(spark, server, lake, checkpoint=new)
     with pytest.raises(Refused, match=f"{lake.require().checkpoint}, but .*/old is"):
-        ingest_all(spark, server, lake, checkpoint=tmp_path / "old")
+        ingest_all(spark, server, lake, checkpoint=old)
 
 
 def test_a_column_that_the_contract_gains_appears_in_the_events_and_one_of_another_type_is_refused(
@@ -205,7 +211,7 @@ def test_tables_further_apart_than_a_batch_are_not_resumed(copy_of_lake: Lake, s
     undo_last_commit(copy_of_lake, "sessions")
     undo_last_commit(copy_of_lake, "sessions")
     with pytest.raises(Refused, match="more than one batch apart"):
-        resume(copy_of_lake, world=server.world, checkpoint=tmp_path / "new")
+        resume(copy_of_lake, world=server.world, checkpoint=Checkpoint(tmp_path / "new"))
 
 
 def test_a_contract_with_a_typo_leaves_nothing_behind(spark: SparkSession, server: Server, tmp_path: Path) -> None:

@@ -118,11 +118,10 @@ def test_killed_at_any_moment_the_ingest_loses_and_doubles_nothing(
     print(f"\n{where}: seed {SEED}, {ROUNDS} rounds")
     lake = Lake(store.uri("killed") if where == "store" else tmp_path / "lake")
     made = partial(commits, lake, store)
-    log, checkpoint, events = tmp_path / "ingest.log", tmp_path / "checkpoint", tmp_path / "events"
+    log, events = tmp_path / "ingest.log", tmp_path / "events"
     events.mkdir()
     # Enough rows that no round comes to their end.
     rows = ROUNDS * (COMMITS // EACH + 2) * BATCH_ROWS
-    arguments = ["--trigger", "0 seconds", "--checkpoint", str(checkpoint)]
     with ExitStack() as stack:
         server = stack.enter_context(serve(*WORLD, "--listeners", str(rows // 10)))
         settings: dict[str, str] = {}
@@ -130,7 +129,7 @@ def test_killed_at_any_moment_the_ingest_loses_and_doubles_nothing(
             cluster = stack.enter_context(standalone.cluster(tmp_path / "cluster"))
             settings = SPECULATING | {"spark.master": cluster.uri, "spark.eventLog.dir": str(events)}
         for number in range(ROUNDS):
-            with submitted(server, lake, tmp_path, *arguments, settings=settings) as process:
+            with submitted(server, lake, tmp_path, "--trigger", "0 seconds", settings=settings) as process:
                 wanted = made() + chance.randint(1, COMMITS)
                 wait_for_commits(process, made, wanted, log)
                 # Every second one at once, for a batch's commits are made within some tens of milliseconds.
@@ -138,7 +137,7 @@ def test_killed_at_any_moment_the_ingest_loses_and_doubles_nothing(
                 assert process.poll() is None
                 os.killpg(process.pid, signal.SIGKILL)
             print(f"round {number}: killed after {made()} commits, at {lake.batches()}", flush=True)
-        ingest_all(spark, server, lake, checkpoint=checkpoint, max_offsets_per_trigger=100_000)
+        ingest_all(spark, server, lake, max_offsets_per_trigger=100_000)
         if where == "speculating":
             again = sum(path.read_text().count('"Speculative":true') for path in events.iterdir())
             assert again > 0, "no task was run a second time"

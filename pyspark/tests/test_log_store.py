@@ -11,6 +11,7 @@ from pathlib import Path
 
 import processes
 import pyarrow as pa
+import pytest
 from deltalake import DeltaTable, write_deltalake
 from downbeat_spark import session
 from downbeat_spark import store as way
@@ -60,6 +61,7 @@ def held(store: Store, path: str) -> list[str]:
     return sorted(f"{log}/{name}" for name in store.sizes(log) if name.endswith(".json"))
 
 
+@pytest.mark.s3
 def test_every_commit_of_several_drivers_is_there_once_also_if_its_answer_was_lost(store: Store) -> None:
     with store.proxy.failing(Fault("PUT", r"/raced/_delta_log/\d+[05]\.json", "lost", times=15)):
         told, there = race(store, OURS, "raced", writers=3, commits=25)
@@ -68,6 +70,7 @@ def test_every_commit_of_several_drivers_is_there_once_also_if_its_answer_was_lo
     assert [int(Path(file).stem) for file in held(store, "raced")] == list(range(75))
 
 
+@pytest.mark.s3
 def test_deltas_own_log_store_loses_commits_without_a_word(store: Store) -> None:
     """Why there is one of ours."""
     told, there = race(store, DELTAS, "lost", writers=3, commits=25)

@@ -14,26 +14,22 @@ from test_pages import every_page, numbers, run
 import streamlit as st
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "pyspark" / "tests"))
-from object_store import ACCESS, SECRET, Gateway
+from object_store import BUCKET, begin
 
 
 @pytest.fixture(scope="module")
 def stored(lake: FixtureLake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of the lake's copy in a bucket."""
-    gateway = Gateway(tmp_path_factory.mktemp("store"))
+    gateway = begin(tmp_path_factory.mktemp("store"))
     with pytest.MonkeyPatch.context() as environment:
-        for name, value in (
-            ("AWS_ACCESS_KEY_ID", ACCESS),
-            ("AWS_SECRET_ACCESS_KEY", SECRET),
-            ("AWS_REGION", "us-east-1"),
-            ("S3_ENDPOINT", f"http://127.0.0.1:{gateway.port}"),
-        ):
+        for name, value in gateway.way(f"http://127.0.0.1:{gateway.port}").items():
             environment.setenv(name, value)
-        files = Files("s3://lake/späte 100").open()
+        uri = f"{gateway.scheme}://{BUCKET}/späte 100"
+        files = Files(uri).open()
         for path in lake.folder.rglob("*"):
             if path.is_file():
                 files.put(str(path.relative_to(lake.folder)), path.read_bytes())
-        yield "s3://lake/späte 100"
+        yield uri
     gateway.kill()
 
 
@@ -49,6 +45,7 @@ def test_a_page_shows_the_same_numbers(
     assert shown[0] == shown[1] != {}
 
 
+@pytest.mark.s3
 def test_what_keeps_it_from_a_store_is_one_sentence(stored: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert os.environ["S3_ENDPOINT"]
     with pytest.raises(LakeError) as empty:

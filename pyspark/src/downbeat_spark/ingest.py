@@ -34,6 +34,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from downbeat_spark import _main, session, tables, world
 from downbeat_spark._main import say
 from downbeat_spark._stop import StopRequest
+from downbeat_spark.checkpoint import Checkpoint, add_checkpoint_argument
 from downbeat_spark.errors import BadInput, DownbeatError, Refused
 from downbeat_spark.functions import with_cleansed
 from downbeat_spark.lake import Lake, add_lake_argument
@@ -122,7 +123,7 @@ def ingest(
     lake: Lake,
     stop: StopRequest,
     contract: Path = CONTRACT,
-    checkpoint: Path | None = None,
+    checkpoint: Checkpoint | None = None,
     trigger: str | None = TRIGGER,
     max_offsets_per_trigger: int = MAX_OFFSETS_PER_TRIGGER,
     resume_from_lake: bool = False,
@@ -143,7 +144,7 @@ def ingest(
     except AnalysisException as error:
         raise BadInput(f"contract {contract}: {_message(error)}") from error
 
-    checkpoint = (checkpoint or lake.checkpoint("ingest")).absolute()
+    checkpoint = checkpoint or lake.checkpoint("ingest")
     lost = threading.Event()
 
     def end() -> None:
@@ -153,7 +154,7 @@ def ingest(
     with lake.locked(lost=end):
         if resume_from_lake:
             done = resume(lake, world=served.fingerprint, checkpoint=checkpoint)
-            say(f"{checkpoint} goes on after batch {done}, the last that every table of {lake.uri} has")
+            say(f"{checkpoint.uri} goes on after batch {done}, the last that every table of {lake.uri} has")
         identity = lake.claim(world=served.fingerprint, checkpoint=checkpoint)
         say(f"world {served.fingerprint}: {uri} -> {lake.uri}")
         lake.follow(checkpoint)
@@ -165,7 +166,7 @@ def ingest(
             stream.writeStream.queryName("ingest")
             .format("downbeat")
             .options(path=lake.uri, plan=plan, txnAppId=identity.application, userMetadata=NOTE)
-            .option("checkpointLocation", str(checkpoint))
+            .option("checkpointLocation", checkpoint.uri)
             .trigger(**({"processingTime": trigger} if trigger else {"availableNow": True}))
             .start()
         )
@@ -218,9 +219,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     add_lake_argument(parser, made=True)
     parser.add_argument("--contract", type=Path, default=CONTRACT, help="what clean means (default: listening.yaml)")
-    parser.add_argument(
-        "--checkpoint", type=Path, help="folder of the checkpoint (default: in the lake, if that is a folder)"
-    )
+    add_checkpoint_argument(parser)
     parser.add_argument(
         "--metrics",
         type=address,

@@ -2,8 +2,7 @@
 
     <lake>/<table>/               a Delta table, see `tables`
     <lake>/_downbeat/lake.json    its world, its application id in Delta's logs, the id of its checkpoint
-    <lake>/_checkpoints/ingest/   Spark's checkpoint, unless it is told to be elsewhere, as it must be if the lake is in a store
-    <checkpoint>/downbeat.json    the id that lake.json names
+    <lake>/_checkpoints/ingest/   the checkpoint, unless it is told to be elsewhere, see `checkpoint`
     <lake>/_downbeat/ingest.lock  held while an ingest is at work
 
 A lake holds one world, written through one checkpoint. Delta makes a repeated batch change nothing: every write
@@ -17,7 +16,6 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import fcntl
-import json
 import os
 import socket
 import uuid
@@ -25,7 +23,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -35,13 +32,11 @@ from pyspark.sql import types as T
 
 from downbeat_spark import lease, store, tables
 from downbeat_spark._main import say
+from downbeat_spark.checkpoint import Checkpoint, Offsets
 from downbeat_spark.errors import BadInput, Refused
 from downbeat_spark.reader import Reader
 
-Offsets = dict[int, int]
-
 _IDENTITY = "_downbeat/lake.json"
-_MARKER = "downbeat.json"
 _LOCK = "ingest.lock"
 
 
@@ -128,11 +123,9 @@ class Lake:
         """Whether the table has any."""
         return self.exists(table) and bool(self.open(table).file_uris())
 
-    def checkpoint(self, job: str) -> Path:
-        """Where a job's checkpoint is unless told otherwise. Raises `BadInput` if the lake is in a store."""
-        if not store.is_folder(self.uri):
-            raise BadInput(f"the lake {self.uri} is in a store: name a folder for the checkpoint by --checkpoint")
-        return self.path / "_checkpoints" / job
+    def checkpoint(self, job: str) -> Checkpoint:
+        """A job's checkpoint unless told otherwise."""
+        return Checkpoint(f"{self.uri}/_checkpoints/{job}")
 
     def identity(self) -> Identity | None:
         """What the lake remembers; nothing before the first ingest. Raises `BadInput` if the store cannot be asked."""
@@ -196,13 +189,13 @@ class Lake:
     def _waits(self, holder: str) -> None:
         say(f"waiting to see whether {holder} still writes to {self.uri}")
 
-    def claim(self, *, world: str, checkpoint: Path) -> Identity:
+    def claim(self, *, world: str, checkpoint: Checkpoint) -> Identity:
         """Tie a new lake to `world` and `checkpoint`, or check that this lake belongs to both.
 
         Call it while `locked()`. Raises `Refused`, naming both, if the lake or the checkpoint belongs to another.
         """
         held = self.identity()
-        marked = _read(checkpoint / _MARKER)
+        marked = checkpoint.marker()
         if held is None:
             found = sorted(name for name, table in tables.ALL.items() if self.exists(table))
             if found:
@@ -215,19 +208,19 @@ class Lake:
                 f"the lake {self.uri} holds world {held.world}, but the server serves world {world}: "
                 "start the server with the first one's configuration, or choose another --lake"
             )
-        if marked is None and _listed(checkpoint):
-            raise Refused(f"{checkpoint} is not a checkpoint of ours and not empty: choose another --checkpoint")
+        if marked is None and not checkpoint.is_empty():
+            raise Refused(f"{checkpoint.uri} is not a checkpoint of ours and not empty: choose another --checkpoint")
         # One whose lake was never made belongs to none yet.
         begun = held is None and marked is not None and (marked["lake"], marked["world"]) == (self.uri, world)
         if marked is not None and not begun and (held is None or marked["application"] != held.application):
             raise Refused(
-                f"the checkpoint {checkpoint} belongs to another lake ({marked['lake']}, world {marked['world']}), "
+                f"the checkpoint {checkpoint.uri} belongs to another lake ({marked['lake']}, world {marked['world']}), "
                 f"not to {self.uri} (world {world}): choose another --checkpoint or the lake it belongs to"
             )
         if held is not None:
             if marked is None or marked["checkpoint"] != held.checkpoint:
                 raise Refused(
-                    f"the lake {self.uri} belongs to checkpoint {held.checkpoint}, but {checkpoint} is "
+                    f"the lake {self.uri} belongs to checkpoint {held.checkpoint}, but {checkpoint.uri} is "
                     f"{marked['checkpoint'] if marked else 'a new one'}, whose batches would pass for those it has: "
                     "use or restore the first checkpoint, or ingest into a new --lake"
                 )
@@ -238,31 +231,37 @@ class Lake:
             else Identity(world=world, application=str(uuid.uuid4()), checkpoint=str(uuid.uuid4()))
         )
         # The checkpoint first: if it ends between the two, the next start goes on here.
-        self._mark(checkpoint, identity)
+        checkpoint.mark(self._marker(identity))
         if self.files.create(_IDENTITY, asdict(identity)) is None:
             raise Refused(f"another ingest has just begun to write to {self.uri}: choose another --lake")
         return identity
 
-    def tie(self, identity: Identity, checkpoint: Path) -> None:
-        """Have the lake belong to another checkpoint than it did. Call it while `locked()`."""
-        self._mark(checkpoint, identity)
+    def move(self, identity: Identity, checkpoint: Checkpoint, fill: Callable[[], None]) -> None:
+        """Have the lake belong to another checkpoint than it did, once that is filled. Call it while `locked()`.
+
+        Cut short, it can be done again: until the end the checkpoint's marker says that it is `unfinished`.
+        """
+        checkpoint.mark({**self._marker(identity), "unfinished": True})
+        fill()
         self.files.write(_IDENTITY, asdict(identity))
+        checkpoint.mark(self._marker(identity))
 
-    def _mark(self, checkpoint: Path, identity: Identity) -> None:
-        _write(checkpoint / _MARKER, {**asdict(identity), "lake": self.uri})
+    def _marker(self, identity: Identity) -> dict[str, str]:
+        return {**asdict(identity), "lake": self.uri}
 
-    def follow(self, checkpoint: Path) -> None:
+    def follow(self, checkpoint: Checkpoint) -> None:
         """Check that the batches which `checkpoint` will send are those that the tables lack.
 
         Call it while `locked()`, after `claim`. Raises `Refused` if one of the two has been put back to an earlier state.
         """
-        planned, done = (_newest(checkpoint / log) for log in ("offsets", "commits"))
+        planned, done = checkpoint.newest("offsets"), checkpoint.newest("commits")
         held = self.batches()
-        known = self.end_of(held[tables.PROGRESS.name])
-        agreed = known is None or known == _until(checkpoint / "offsets" / str(held[tables.PROGRESS.name]), known)
-        if max(held.values()) > planned or min(held.values()) < done or not agreed:
+        last = held[tables.PROGRESS.name]
+        known, noted = self.end_of(last), checkpoint.end_of(last)
+        differ = known is not None and noted is not None and known != noted
+        if max(held.values()) > planned or min(held.values()) < done or differ:
             raise Refused(
-                f"the checkpoint {checkpoint} has begun batch {planned} and done batch {done}, but the tables of the lake "
+                f"the checkpoint {checkpoint.uri} has begun batch {planned} and done batch {done}, but the tables of the lake "
                 f"{self.uri} stand at {held}: one of them has been put back to an earlier state. "
                 "Restore the other as well, or ingest into a new --lake"
             )
@@ -305,41 +304,3 @@ def _lake(text: str) -> Lake:
         return Lake(text)
     except BadInput as error:
         raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _listed(folder: Path) -> list[Path]:
-    return list(folder.iterdir()) if folder.exists() else []
-
-
-def _newest(log: Path) -> int:
-    """The last batch in one of the checkpoint's logs; -1 if there is none."""
-    return max((int(path.name) for path in log.glob("[0-9]*")), default=-1)
-
-
-def _until(offsets: Path, otherwise: Offsets) -> Offsets:
-    """Where a batch ends, as Spark's log of offsets has it, unless that has been tidied away."""
-    try:
-        # A version, what Spark notes of the batch, and the offsets of each source.
-        line = offsets.read_text().splitlines()[2]
-    except FileNotFoundError:
-        return otherwise
-    (rows,) = json.loads(line)["streams"].values()
-    return {int(partition): row for partition, row in rows.items()}
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        return json.loads(path.read_text())  # type: ignore[no-any-return]
-    except FileNotFoundError:
-        return None
-
-
-def _write(path: Path, content: dict[str, Any]) -> None:
-    """Replace a file as a whole, and have it on disk before going on."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_suffix(".new")
-    with new.open("w") as out:
-        json.dump(content, out, indent=1)
-        out.flush()
-        os.fsync(out.fileno())
-    new.replace(path)

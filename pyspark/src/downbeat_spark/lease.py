@@ -72,7 +72,7 @@ def held(files: store.Files, name: str, *, lost: Callable[[], None], waiting: Ca
             files.replace(name, {**mine, "released": True}, tag)
 
 
-def _take(files: store.Files, name: str, mine: dict[str, Any], waiting: Callable[[str], None]) -> str:
+def _take(files: store.Files, name: str, mine: dict[str, Any], waiting: Callable[[str], None]) -> store.Tag:
     found, tag = files.read_tagged(name)
     deadline = time.monotonic() + GONE
     if found is not None and not _is_gone(found):

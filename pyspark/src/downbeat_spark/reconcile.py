@@ -28,11 +28,12 @@ from pyspark.sql import functions as F
 
 from downbeat_spark import _main, session, tables, world
 from downbeat_spark._main import say
+from downbeat_spark.checkpoint import Offsets
 from downbeat_spark.comparison import KEY, Result, compare_quality, compare_rows, compare_tiles
 from downbeat_spark.errors import Refused
 from downbeat_spark.expire import complete_from
 from downbeat_spark.ingest import append
-from downbeat_spark.lake import Lake, Offsets, add_lake_argument
+from downbeat_spark.lake import Lake, add_lake_argument
 from downbeat_spark.scope import Days, Erased, arrived, of_listeners
 from downbeat_spark.versions import Cut, last_cut
 

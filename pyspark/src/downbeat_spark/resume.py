@@ -6,37 +6,33 @@ batch was under way, which rows it has: it is sent again as it was, to the table
 
 from __future__ import annotations
 
-import json
-import shutil
-import time
 import uuid
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
-from downbeat_spark import session, store, tables
+from downbeat_spark import session, tables
+from downbeat_spark.checkpoint import Checkpoint, Offsets
 from downbeat_spark.errors import BadInput, Refused
-from downbeat_spark.lake import Lake, Offsets
+from downbeat_spark.lake import Lake
 from downbeat_spark.versions import notes
 
 _SHUFFLE = "spark.sql.shuffle.partitions"
 
 
-def resume(lake: Lake, *, world: str, checkpoint: Path) -> int:
-    """Put a checkpoint in a folder that is empty or not there, and tie the lake to it.
+def resume(lake: Lake, *, world: str, checkpoint: Checkpoint) -> int:
+    """Fill a checkpoint that is empty or not there, and have the lake belong to it.
 
     Returns the last batch that all tables have; -1 for none. The checkpoint that the lake had before is refused from then on.
-    Call it while `lake.locked()`.
+    Call it while `lake.locked()`. Cut short, it can be done again.
 
-    Raises `Refused` if the lake is another world's or its tables do not fit each other, `BadInput` if the folder has something in
-    it or the log of a table no longer says what a batch held.
+    Raises `Refused` if the lake is another world's or its tables do not fit each other, `BadInput` if the checkpoint is not empty
+    or the log of a table no longer says what a batch held.
     """
     identity = lake.require()
     if identity.world != world:
         raise Refused(f"the lake {lake.uri} holds world {identity.world}, but the server serves world {world}")
-    if checkpoint.exists() and any(checkpoint.iterdir()):
+    if not checkpoint.is_empty() and not (checkpoint.marker() or {}).get("unfinished"):
         raise BadInput(
-            f"{checkpoint} is not empty: name another --checkpoint, or ingest from it without --resume-from-lake"
+            f"{checkpoint.uri} is not empty: name another --checkpoint, or ingest from it without --resume-from-lake"
         )
     held = lake.batches()
     done, begun = min(held.values()), max(held.values())
@@ -45,41 +41,19 @@ def resume(lake: Lake, *, world: str, checkpoint: Path) -> int:
             f"the tables of the lake {lake.uri} stand at {held}, more than one batch apart: one of them has been put back to an "
             "earlier state; restore the others as well"
         )
-    new = checkpoint.with_name(f"{checkpoint.name}.resuming")
-    shutil.rmtree(new, ignore_errors=True)
-    try:
-        _write(lake, new, world=world, done=done, begun=begun, held=held)
-        tied = replace(identity, checkpoint=str(uuid.uuid4()))
-        lake.tie(tied, new)
-        if checkpoint.exists():
-            checkpoint.rmdir()
-        new.rename(checkpoint)
-    except OSError as error:
-        raise store.cannot("write the checkpoint of", lake.uri, error) from error
-    return done
-
-
-def _write(lake: Lake, folder: Path, *, world: str, done: int, begun: int, held: dict[str, int]) -> None:
-    """What Spark keeps of a query that reads our log: its id, where each batch ends, and which of them are committed."""
-    # The ingest shuffles nothing, but Spark fails where a batch to be repeated does not have this setting.
-    partitions = session.settings()[_SHUFFLE]
-    for log in ("offsets", "commits"):
-        (folder / log).mkdir(parents=True)
-    (folder / "metadata").write_text(json.dumps({"id": str(uuid.uuid4())}))
     # Spark wants to know the batch before the last one too.
-    for batch in range(max(done - 1, 0), begun + 1):
-        until = _until(lake, batch, [name for name, last in held.items() if last >= batch])
-        streams = {"events": {str(partition): row for partition, row in sorted(until.items())}}
-        noted = {"batchWatermarkMs": 0, "batchTimestampMs": int(time.time() * 1000), "conf": {_SHUFFLE: partitions}}
-        source = {"v": 1, "world": world, "streams": streams}
-        (folder / "offsets" / str(batch)).write_text(_lines(noted, source))
-        if batch <= done:
-            (folder / "commits" / str(batch)).write_text(_lines({"nextBatchWatermarkMs": 0}))
-
-
-def _lines(*parts: dict[str, Any]) -> str:
-    """A file of Spark's logs. Spark tells offsets apart by their text, so ours have the source's own spelling."""
-    return "\n".join(["v1", *(json.dumps(part, separators=(",", ":")) for part in parts)])
+    ends = {
+        batch: _until(lake, batch, [name for name, last in held.items() if last >= batch])
+        for batch in range(max(done - 1, 0), begun + 1)
+    }
+    # The ingest shuffles nothing, but Spark fails where a batch to be repeated does not have this setting.
+    settings = {_SHUFFLE: session.settings()[_SHUFFLE]}
+    lake.move(
+        replace(identity, checkpoint=str(uuid.uuid4())),
+        checkpoint,
+        lambda: checkpoint.fill(ends, done=done, world=world, settings=settings),
+    )
+    return done
 
 
 def _until(lake: Lake, batch: int, names: list[str]) -> Offsets:

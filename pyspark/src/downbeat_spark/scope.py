@@ -12,9 +12,9 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from downbeat_spark import functions, tables
+from downbeat_spark.checkpoint import Offsets
 from downbeat_spark.errors import BadInput
 from downbeat_spark.faults import expected
-from downbeat_spark.lake import Offsets
 from downbeat_spark.versions import Cut
 
 #: Rows of events whose tiles are made at a time: these fit into memory, and all days of a large lake do not.

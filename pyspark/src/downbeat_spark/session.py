@@ -40,8 +40,8 @@ def _environment(*names: str, otherwise: str = "") -> str:
     return value
 
 
-# The way to lakes in S3 stores. Hadoop's own file system reads them, keys are where the AWS SDK looks for them, and commits are
-# put only where none is: a driver without this log store would lose those of others.
+# The way to lakes in stores. Hadoop's own file systems read them. For S3, keys are where the AWS SDK looks for them, and commits
+# are put only where none is: a driver without this log store would lose those of others.
 _STORES = {
     **{f"spark.delta.logStore.{scheme}.impl": "dev.downbeat.spark.store.S3LogStore" for scheme in store.S3_SCHEMES},
     "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
@@ -52,6 +52,12 @@ _STORES = {
     # As patient as the native library: some 15 seconds, then whoever waits is told.
     "spark.hadoop.fs.s3a.attempts.maximum": "5",
     "spark.hadoop.fs.s3a.retry.limit": "4",
+    # Google's own commits are put only where none is in any case; the key file is where its SDKs look for it.
+    "spark.hadoop.fs.gs.impl": "org.apache.hadoop.fs.gs.GoogleHadoopFileSystem",
+    "spark.hadoop.fs.AbstractFileSystem.gs.impl": "org.apache.hadoop.fs.gs.Gs",
+    "spark.hadoop.fs.gs.auth.type": "APPLICATION_DEFAULT",
+    # Checkpoints are put as what they are, not renamed.
+    "spark.sql.streaming.checkpointFileManagerClass": "dev.downbeat.spark.store.StreamCheckpoints",
 }
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
 from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession, Window
@@ -21,6 +20,7 @@ from pyspark.sql import functions as F
 from downbeat_spark import _main, session, tables, world
 from downbeat_spark._main import say
 from downbeat_spark._stop import StopRequest
+from downbeat_spark.checkpoint import Checkpoint, add_checkpoint_argument
 from downbeat_spark.errors import DownbeatError, Refused
 from downbeat_spark.ingest import CONTRACT, append, build, run_until_stopped
 from downbeat_spark.lake import Lake, add_lake_argument
@@ -80,7 +80,7 @@ def trend(
     uri: str,
     lake: Lake,
     stop: StopRequest,
-    checkpoint: Path | None = None,
+    checkpoint: Checkpoint | None = None,
     wait: str = WAIT,
     trigger: str | None = "1 minute",
     max_offsets_per_trigger: int | None = None,
@@ -95,10 +95,10 @@ def trend(
         raise Refused(
             f"the lake {lake.uri} holds world {identity.world}, but the server serves world {served.fingerprint}"
         )
-    checkpoint = (checkpoint or lake.checkpoint("trending")).absolute()
-    if lake.exists(tables.TRENDING) and not checkpoint.exists():
+    checkpoint = checkpoint or lake.checkpoint("trending")
+    if lake.exists(tables.TRENDING) and checkpoint.is_empty():
         raise Refused(
-            f"{lake.table(tables.TRENDING)} has ranks, but their checkpoint {checkpoint} is gone, and a new one would rank "
+            f"{lake.table(tables.TRENDING)} has ranks, but their checkpoint {checkpoint.uri} is gone, and a new one would rank "
             "every hour again: restore it, or remove the table"
         )
     source = spark.readStream.format("flight").options(uri=uri, stream="events", startingOffsets="earliest")
@@ -121,7 +121,7 @@ def trend(
         .writeStream.queryName("trending")
         .foreachBatch(write)
         .outputMode("append")
-        .option("checkpointLocation", str(checkpoint))
+        .option("checkpointLocation", checkpoint.uri)
         .trigger(**({"processingTime": trigger} if trigger else {"availableNow": True}))
         .start()
     )
@@ -142,9 +142,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     add_lake_argument(parser)
     parser.add_argument("--wait", default=WAIT, help="how long after its end an hour is ranked (default: %(default)s)")
-    parser.add_argument(
-        "--checkpoint", type=Path, help="folder of the checkpoint (default: in the lake, if that is a folder)"
-    )
+    add_checkpoint_argument(parser)
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--trigger", default="1 minute", help="how often to look for new rows (default: %(default)s)")
     how.add_argument("--available-now", action="store_true", help="rank the hours that are over, then end")

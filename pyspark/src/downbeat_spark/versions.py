@@ -14,9 +14,10 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from downbeat_spark import tables
+from downbeat_spark.checkpoint import Offsets
 from downbeat_spark.errors import BadInput, Refused
 from downbeat_spark.expire import complete_from
-from downbeat_spark.lake import Lake, Offsets
+from downbeat_spark.lake import Lake
 
 # How far back a batch is looked for: an ingest and maintenance add some tens of commits while a job starts.
 _COMMITS = 1000

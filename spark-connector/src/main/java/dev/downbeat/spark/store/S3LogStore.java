@@ -4,47 +4,31 @@ import io.delta.storage.HadoopFileSystemLogStore;
 import java.io.ByteArrayOutputStream;
 import java.io.FileNotFoundException;
 import java.io.IOException;
-import java.io.InterruptedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileAlreadyExistsException;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Comparator;
 import java.util.Iterator;
 import java.util.List;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSDataOutputStream;
-import org.apache.hadoop.fs.FSDataOutputStreamBuilder;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
-import org.apache.hadoop.fs.Options.CreateFileOptionKeys;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.fs.RemoteIterator;
 import org.apache.hadoop.fs.s3a.Listing;
 import org.apache.hadoop.fs.s3a.S3AFileStatus;
 import org.apache.hadoop.fs.s3a.S3AFileSystem;
 import org.apache.hadoop.fs.s3a.S3ListRequest;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
-import software.amazon.awssdk.core.exception.SdkServiceException;
 import software.amazon.awssdk.services.s3.model.ListObjectsV2Request;
 
 /**
  * Lets any number of Spark drivers, and any other writer that puts only what is absent, commit to one Delta table in an S3 store. Delta's own
  * store for S3 allows one driver only: commits of others are lost without an error.
  *
- * <p>A commit is one PUT with {@code If-None-Match: *}. It is asked of S3A as an option that must be honoured, so that a file system which
- * cannot do it refuses, and nothing ever falls back to looking first and writing then.
- *
- * <p>A PUT that failed may have been stored, and only its answer lost; the client's own retry is then refused. So after every failure the
- * object is read back: equal bytes are this commit, which bears a random transaction id and random names of files; other bytes are
- * somebody else's; none mean that nothing was written.
+ * <p>A commit is one {@link ConditionalPut}; it bears a random transaction id and random names of files, so equal bytes are the same commit.
  */
 public final class S3LogStore extends HadoopFileSystemLogStore {
-  private static final Logger LOG = LoggerFactory.getLogger(S3LogStore.class);
-  private static final int ATTEMPTS = 8;
-  private static final int CONFLICT = 409;
-
   public S3LogStore(Configuration configuration) {
     super(configuration);
   }
@@ -65,27 +49,7 @@ public final class S3LogStore extends HadoopFileSystemLogStore {
       }
       return;
     }
-    for (int attempt = 1; ; attempt++) {
-      try {
-        putIfAbsent(files, path, body);
-        return;
-      } catch (IOException failure) {
-        byte[] stored = readBack(files, path, body.length, failure);
-        if (stored == null) {
-          if (attempt == ATTEMPTS || !isConflict(failure)) {
-            throw failure;
-          }
-          pause(attempt);
-        } else if (Arrays.equals(stored, body)) {
-          LOG.warn("{} was stored though the request for it failed: it is this commit", path, failure);
-          return;
-        } else {
-          FileAlreadyExistsException taken = new FileAlreadyExistsException(path.toString());
-          taken.initCause(failure);
-          throw taken;
-        }
-      }
-    }
+    ConditionalPut.put(files, path, body);
   }
 
   /**
@@ -139,46 +103,6 @@ public final class S3LogStore extends HadoopFileSystemLogStore {
   @Override
   public Boolean isPartialWriteVisible(Path path, Configuration configuration) {
     return false;
-  }
-
-  private static void putIfAbsent(FileSystem files, Path path, byte[] body) throws IOException {
-    FSDataOutputStreamBuilder<?, ?> create = files.createFile(path).recursive().overwrite(false);
-    create.must(CreateFileOptionKeys.FS_OPTION_CREATE_CONDITIONAL_OVERWRITE, true);
-    // The request is made when the stream is closed.
-    try (FSDataOutputStream out = create.build()) {
-      out.write(body);
-    }
-  }
-
-  /** What is stored, up to a byte more than {@code length}; null if nothing is. */
-  private static byte[] readBack(FileSystem files, Path path, int length, IOException failure) throws IOException {
-    try (var in = files.open(path)) {
-      return in.readNBytes(length + 1);
-    } catch (FileNotFoundException absent) {
-      return null;
-    } catch (IOException unknown) {
-      failure.addSuppressed(unknown);
-      throw failure;
-    }
-  }
-
-  /** Whether the store was at work on another conditional write of the same name, and stored neither yet. */
-  private static boolean isConflict(Throwable failure) {
-    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
-      if (cause instanceof SdkServiceException answer && answer.statusCode() == CONFLICT) {
-        return true;
-      }
-    }
-    return false;
-  }
-
-  private static void pause(int attempt) throws IOException {
-    try {
-      Thread.sleep(10L << attempt);
-    } catch (InterruptedException interrupted) {
-      Thread.currentThread().interrupt();
-      throw new InterruptedIOException("interrupted between two attempts to commit");
-    }
   }
 
   private static byte[] encode(Iterator<String> actions) {

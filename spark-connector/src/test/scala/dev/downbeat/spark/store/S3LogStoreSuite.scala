@@ -33,7 +33,9 @@ final class ScriptedStore extends FileSystem {
 
   override def getUri: URI = URI.create("scripted://bucket")
 
-  override def createFile(path: Path): ConditionalPut = new ConditionalPut(this, path)
+  override def getScheme: String = "scripted"
+
+  override def createFile(path: Path): ScriptedPut = new ScriptedPut(this, path)
 
   override def open(path: Path, bufferSize: Int): FSDataInputStream = {
     val body = objects.getOrElse(name(path), throw new FileNotFoundException(path.toString)).getBytes(UTF_8)
@@ -79,9 +81,9 @@ final class ScriptedStore extends FileSystem {
   private def unexpected(): Nothing = throw new UnsupportedOperationException
 }
 
-final class ConditionalPut(store: ScriptedStore, path: Path)
-    extends FSDataOutputStreamBuilder[FSDataOutputStream, ConditionalPut](store, path) {
-  override def getThisBuilder: ConditionalPut = this
+final class ScriptedPut(store: ScriptedStore, path: Path)
+    extends FSDataOutputStreamBuilder[FSDataOutputStream, ScriptedPut](store, path) {
+  override def getThisBuilder: ScriptedPut = this
 
   override def build(): FSDataOutputStream = {
     rejectUnknownMandatoryKeys(Set(FS_OPTION_CREATE_CONDITIONAL_OVERWRITE).asJava, "")
