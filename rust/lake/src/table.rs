@@ -76,6 +76,14 @@ pub struct Table {
     store: Arc<dyn ObjectStore>,
     engine: Arc<DefaultEngine<TokioMultiThreadExecutor>>,
     latest: Option<SnapshotRef>,
+    last: Option<Last>,
+}
+
+/// The last commit that was made here: as long as the table is at its version, it is known without reading the log.
+struct Last {
+    version: u64,
+    application: String,
+    number: i64,
 }
 
 impl fmt::Debug for Table {
@@ -93,7 +101,7 @@ impl Table {
         let (url, store) = store::open(uri)?;
         let executor = Arc::new(TokioMultiThreadExecutor::new(runtime().handle().clone()));
         let engine = Arc::new(DefaultEngine::builder(Arc::clone(&store)).with_task_executor(executor).build());
-        Ok(Self { uri: uri.to_owned(), url, store, engine, latest: None })
+        Ok(Self { uri: uri.to_owned(), url, store, engine, latest: None, last: None })
     }
 
     /// As it was opened.
@@ -228,9 +236,7 @@ impl Table {
             let snapshot = self
                 .snapshot()?
                 .ok_or_else(|| Error::Changed { table: self.uri.clone(), change: "it is gone".to_owned() })?;
-            let known = snapshot
-                .get_app_id_version(&commit.application, self.engine.as_ref())
-                .map_err(Error::log(&self.uri))?;
+            let known = self.last_of(&commit.application, &snapshot)?;
             if known.is_some_and(|known| known >= commit.version) {
                 return Ok(None);
             }
@@ -249,9 +255,11 @@ impl Table {
             }
             match transaction.commit(self.engine.as_ref()).map_err(Error::log(&self.uri))? {
                 CommitResult::Committed(committed) => {
+                    let version = committed.commit_version();
                     self.latest = committed.post_commit_snapshot().cloned();
+                    self.last = Some(Last { version, application: commit.application.clone(), number: commit.version });
                     self.checkpoint();
-                    return Ok(Some(committed.commit_version()));
+                    return Ok(Some(version));
                 }
                 CommitResult::Conflicted(_) => {}
                 // It may have been written all the same: the next look at the log tells.
@@ -265,6 +273,16 @@ impl Table {
             }
         }
         Err(Error::Contention { table: self.uri.clone(), attempts: ATTEMPTS })
+    }
+
+    /// The number of an application's last commit, if there is one.
+    fn last_of(&self, application: &str, snapshot: &SnapshotRef) -> Result<Option<i64>> {
+        match &self.last {
+            Some(last) if last.version == snapshot.version() && last.application == application => {
+                Ok(Some(last.number))
+            }
+            _ => snapshot.get_app_id_version(application, self.engine.as_ref()).map_err(Error::log(&self.uri)),
+        }
     }
 
     /// Sums the log up every few commits, so that readers need not read all of it. That it fails changes no answer.
