@@ -73,8 +73,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 @pytest.fixture(scope="session")
 def spark(store: Store) -> Iterator[SparkSession]:
-    # Its JVM is told the way to the store when it starts.
-    spark = session.builder("downbeat tests").master("local[2]").config(map=TEST_SETTINGS).getOrCreate()
+    # Its JVM is told the way to the store when it starts, and has the room that hundreds of tests need.
+    settings = {**TEST_SETTINGS, "spark.driver.memory": "1500m"}
+    spark = session.builder("downbeat tests").master("local[2]").config(map=settings).getOrCreate()
     yield spark
     spark.stop()
 

@@ -38,7 +38,7 @@ class Gateway:
         self.folder = folder
         (folder / "objects" / BUCKET).mkdir(parents=True)
         (folder / "metadata").mkdir()
-        self.port = _free_port()
+        self.port = processes.free_port()
         self.start()
 
     def start(self, secret: str = SECRET) -> None:
@@ -92,7 +92,7 @@ class Google:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(exist_ok=True)
         self.folder = folder
-        server, log = _free_port(), folder / "gateway.log"
+        server, log = processes.free_port(), folder / "gateway.log"
         options = [
             "-backend",
             "memory",
@@ -117,7 +117,7 @@ class Google:
         key, certificate = folder / "tls.key", folder / "tls.pem"
         named = ["-subj", f"/CN={_GOOGLE}", "-addext", f"subjectAltName=DNS:{_GOOGLE}"]
         _run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, *named)
-        self.port = _free_port()
+        self.port = processes.free_port()
         front = [
             sys.executable,
             Path(__file__).with_name("google_front.py"),
@@ -183,13 +183,6 @@ def _installed() -> Path:
     program = session.PROJECT / ".stores" / PROGRAM
     assert program.exists(), f"there is no {program}: run stores/install.sh {PROGRAM}"
     return program
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 def _listens(process: subprocess.Popen[bytes], port: int, log: Path) -> None:

@@ -1,7 +1,7 @@
 """The ingest is ended in every way an operator or a fault can end it, and loses and doubles nothing.
 
-`DOWNBEAT_SOAK_ROUNDS=50 pytest -s pyspark/tests/test_kill.py` is the long form; each run prints its seed, and
-DOWNBEAT_SOAK_SEED repeats it.
+`DOWNBEAT_SOAK_ROUNDS=50 DOWNBEAT_SOAK_FAULTS=100 pytest -s pyspark/tests/test_kill.py` is the long form; each run prints its
+seed, and DOWNBEAT_SOAK_SEED repeats it.
 """
 
 from __future__ import annotations
@@ -20,16 +20,18 @@ from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
+import processes
 import pytest
 import standalone
-from conftest import SHORT_LIVED, WORLD, Server, ingest_all, serve
+from conftest import DOWNBEAT, SHORT_LIVED, WORLD, Server, ingest_all, serve
 from downbeat_spark import session, tables
 from downbeat_spark.lake import Lake
 from downbeat_spark.reconcile import reconcile
-from object_store import Store
+from object_store import Fault, Store
 from pyspark.sql import SparkSession
 
 ROUNDS = int(os.environ.get("DOWNBEAT_SOAK_ROUNDS", "1"))
+FAULTS = int(os.environ.get("DOWNBEAT_SOAK_FAULTS", "3"))
 SEED = int(os.environ.get("DOWNBEAT_SOAK_SEED", random.SystemRandom().randrange(1_000_000)))
 
 # Commits that a round may make before it is killed: so many that the kill falls between any two of a batch's.
@@ -143,6 +145,70 @@ def test_killed_at_any_moment_the_ingest_loses_and_doubles_nothing(
             assert again > 0, "no task was run a second time"
             print(f"tasks that were begun or ended beside another attempt: {again}")
         result = reconcile(spark, uri=server.uri, lake=lake)
+    assert result.differences == []
+    assert result.counts["produced"] > rows
+
+
+# What becomes of the next requests to a store.
+OF_REQUESTS = {
+    "refuses": [Fault(method, "", status=500, times=4) for method in ("PUT", "GET")],
+    "is too busy": [Fault(method, "", status=503, code="SlowDown", times=4) for method in ("PUT", "GET")],
+    "stores, and hangs up": [Fault("PUT", "", "lost", times=4)],
+    "is slow": [Fault(method, "", "delayed", seconds=0.3, times=20) for method in ("PUT", "GET")],
+}
+
+
+@pytest.mark.s3
+def test_whatever_fails_around_a_lake_in_a_store_the_ingest_loses_and_doubles_nothing(
+    spark: SparkSession, store: Store, tmp_path: Path
+) -> None:
+    """An ingest that gives up is started again, as whoever looks after it would; nothing else is done for it."""
+    chance = random.Random(SEED)
+    print(f"\nseed {SEED}, {FAULTS} faults")
+    lake, log, given_up = Lake(store.uri("failing")), tmp_path / "ingest.log", 0
+    rows = (FAULTS + 2) * (COMMITS // EACH + 2) * BATCH_ROWS
+    address = f"127.0.0.1:{processes.free_port()}"
+    server = Server(f"grpc://{address}", "")
+    serve_log = [DOWNBEAT, "serve", "--listen", address, *WORLD, "--listeners", str(rows // 10)]
+    begin = {
+        "driver": partial(processes.start, submit(server, lake, tmp_path, "--trigger", "0 seconds"), log, PYTHON),
+        "event server": partial(processes.start, serve_log, tmp_path / "serve.log"),
+    }
+
+    def wait_for(commits_more: int) -> None:
+        nonlocal given_up
+        wanted = commits(lake, store) + commits_more
+        deadline = time.monotonic() + 300
+        while commits(lake, store) < wanted:
+            assert time.monotonic() < deadline, f"no {commits_more} commits within 300 s:\n{log.read_text()[-4000:]}"
+            if running["driver"].poll() is not None:
+                given_up += 1
+                running["driver"] = begin["driver"]()
+            time.sleep(0.01)
+
+    running = {name: start() for name, start in begin.items()}
+    try:
+        for number in range(FAULTS):
+            wait_for(chance.randint(1, COMMITS))
+            what = chance.choice(["driver", "event server", "store", *OF_REQUESTS])
+            print(f"{number}: after {commits(lake, store)} commits: {what}", flush=True)
+            if what in running:
+                processes.kill(running[what])
+                running[what] = begin[what]()
+            elif what == "store":
+                store.gateway.kill()
+                time.sleep(chance.uniform(0, 3))
+                store.gateway.start()
+            else:
+                with store.proxy.failing(*OF_REQUESTS[what]):
+                    wait_for(EACH)
+        processes.kill(running["driver"])
+        print(f"the ingest gave up {given_up} times")
+        ingest_all(spark, server, lake, max_offsets_per_trigger=100_000)
+        result = reconcile(spark, uri=server.uri, lake=lake)
+    finally:
+        for process in running.values():
+            processes.kill(process)
     assert result.differences == []
     assert result.counts["produced"] > rows
 

@@ -11,7 +11,6 @@ import random
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -55,22 +54,12 @@ WORLD = [
 ]
 
 
-def free_port() -> int:
-    """A port that nobody listens at and that the system gives to no connection while its server is dead."""
-    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    while True:
-        port = random.SystemRandom().randrange(10_000, lowest)
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) != 0:
-                return port
-
-
 class Replica:
     """A server of the log, always at the same address."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self.name = name
-        self.address = f"127.0.0.1:{free_port()}"
+        self.address = f"127.0.0.1:{processes.free_port()}"
         self.uri = f"grpc://{self.address}"
         self._log = folder / f"replica-{name}.log"
         self.process = self._start()
