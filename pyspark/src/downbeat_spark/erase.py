@@ -54,7 +54,8 @@ def erase(lake: Lake, listeners: Collection[int] = (), *, dry_run: bool = False)
         return []
     work = _count if dry_run else _remove
     return [
-        maintenance.committed(lake, table, partial(work, lake, table, is_one_of(table, all_of_them))) for table in held
+        maintenance.committed(lake, table, partial(work, lake, table, is_one_of(table, all_of_them)), dry_run=dry_run)
+        for table in held
     ]
 
 

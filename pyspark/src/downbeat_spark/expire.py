@@ -71,7 +71,7 @@ def expire(lake: Lake, table: tables.Table, *, keep_days: int, dry_run: bool = F
         days = len({file[f"partition.{column}"] for file in old})
         return Expired(first, days, len(old), sum(file["size_bytes"] for file in old))
 
-    return maintenance.committed(lake, table, drop)
+    return maintenance.committed(lake, table, drop, dry_run=dry_run)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -39,10 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def tables_of(lake: Lake, names: Sequence[str] | None = None) -> Iterator[tables.Table]:
     """The tables of these names, or all that there are.
 
-    Raises `BadInput`, with a suggestion, if one is not there, `Refused` if the store lets writers undo each other's commits.
+    Raises `BadInput`, with a suggestion, if one is not there.
     """
     lake.require()
-    lake.files.require_conditions()
     for name in names or []:
         if name not in tables.ALL:
             near = difflib.get_close_matches(name, tables.ALL, n=1)
@@ -56,11 +55,14 @@ def tables_of(lake: Lake, names: Sequence[str] | None = None) -> Iterator[tables
             raise BadInput(f"{lake.table(table)} has not been written yet: run the job that writes it first")
 
 
-def committed(lake: Lake, table: tables.Table, work: Callable[[], _Done]) -> _Done:
-    """Do something that ends in a commit, again if another writer's got in the way.
+def committed(lake: Lake, table: tables.Table, work: Callable[[], _Done], *, dry_run: bool = False) -> _Done:
+    """Do something that ends in a commit, but in a `dry_run`, again if another writer's got in the way.
 
-    Raises `DownbeatError` if others do so time and again, `BadInput` if the store fails.
+    Raises `DownbeatError` if others do so time and again, `Refused` if the store lets writers undo each other's commits,
+    `BadInput` if the store fails.
     """
+    if not dry_run:
+        lake.files.require_conditions()
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             return work()

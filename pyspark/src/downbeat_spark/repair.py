@@ -71,7 +71,7 @@ def check(lake: Lake, table: tables.Table) -> Checked:
         orphans = sorted(path for path in _listed(held, table) if path not in files and path not in removed)
         return Checked(len(files), {path: reason for path, reason in why.items() if reason}, orphans)
 
-    return maintenance.committed(lake, table, found)
+    return maintenance.committed(lake, table, found, dry_run=True)
 
 
 def forget(lake: Lake, table: tables.Table) -> list[str]:

@@ -74,6 +74,7 @@ class Files:
         """Nothing is asked of the store yet."""
         self.uri = uri
         self._what = what
+        self._keeps_conditions = is_folder(uri)
 
     def names(self, folder: str = "") -> list[str]:
         """Every file, or those in a folder; none if there is no such folder."""
@@ -111,9 +112,10 @@ class Files:
     def require_conditions(self) -> None:
         """Check that the store keeps what is there where it is asked to put only what is absent. Folders do.
 
-        Raises `Refused` if it does not: two programs would undo each other's commits there, and cannot tell who holds a lake.
+        Tried once. Raises `Refused` if it does not: two programs would undo each other's commits there, and cannot tell who holds
+        a lake.
         """
-        if is_folder(self.uri):
+        if self._keeps_conditions:
             return
         name = f"_downbeat/probe/{uuid.uuid4()}.json"
         self.create(name, {"put": "first"})
@@ -124,6 +126,7 @@ class Files:
                 f"the store of {self.uri} replaces what is there where it is asked not to, so writers would undo each other's "
                 "commits: choose another --lake; `downbeat doctor --lake` tells what this store can do"
             )
+        self._keeps_conditions = True
 
     def write(self, name: str, content: Mapping[str, Any]) -> None:
         """Write a file, whatever was there."""

@@ -30,6 +30,7 @@ def vacuum(lake: Lake, table: tables.Table, *, retain_hours: int = RETAIN_HOURS,
             lambda: lake.open(table).vacuum(
                 retention_hours=retain_hours, dry_run=dry_run, enforce_retention_duration=False, full=True
             ),
+            dry_run=dry_run,
         )
 
 
