@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import certificates
 import obstore
 import processes
 from downbeat_spark import session
@@ -33,11 +34,19 @@ class Gateway:
 
     scheme = "s3"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, certificate: tuple[Path, Path] | None = None) -> None:
+        """With a certificate and its key it is reached through TLS alone."""
         self._program = _installed()
         self.folder = folder
         (folder / "objects" / BUCKET).mkdir(parents=True)
         (folder / "metadata").mkdir()
+        self._tls: list[str | Path] = []
+        if certificate:
+            # MinIO looks for these names.
+            public, private = (folder / "public.crt", folder / "private.key")
+            public.write_bytes(certificate[0].read_bytes())
+            private.write_bytes(certificate[1].read_bytes())
+            self._tls = ["--certs-dir", folder] if PROGRAM == "minio" else ["--cert", public, "--key", private]
         self.port = processes.free_port()
         self.start()
 
@@ -45,8 +54,17 @@ class Gateway:
         """Start it, with a secret that clients must know."""
         address, objects = f"127.0.0.1:{self.port}", self.folder / "objects"
         options: list[str | Path] = {
-            "versitygw": ["--port", address, "--quiet", "posix", "--sidecar", self.folder / "metadata", objects],
-            "minio": ["server", "--quiet", "--address", address, objects],
+            "versitygw": [
+                "--port",
+                address,
+                "--quiet",
+                *self._tls,
+                "posix",
+                "--sidecar",
+                self.folder / "metadata",
+                objects,
+            ],
+            "minio": ["server", "--quiet", "--address", address, *self._tls, objects],
         }[PROGRAM]
         keys = {
             "versitygw": {"ROOT_ACCESS_KEY": ACCESS, "ROOT_SECRET_KEY": secret},
@@ -114,9 +132,8 @@ class Google:
             {"Content-Type": "application/json"},
         )
         urllib.request.urlopen(made, timeout=30).close()
-        key, certificate = folder / "tls.key", folder / "tls.pem"
-        named = ["-subj", f"/CN={_GOOGLE}", "-addext", f"subjectAltName=DNS:{_GOOGLE}"]
-        _run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, *named)
+        certificates.make_authority(folder)
+        certificate, key = certificates.sign(folder, "google", at=f"DNS:{_GOOGLE}")
         self.port = processes.free_port()
         front = [
             sys.executable,
@@ -133,28 +150,26 @@ class Google:
             "type": "service_account",
             "project_id": "tests",
             "private_key_id": "1",
-            "private_key": _run("openssl", "genpkey", "-algorithm", "RSA"),
+            "private_key": subprocess.run(
+                ["openssl", "genpkey", "-algorithm", "RSA"], check=True, capture_output=True, text=True
+            ).stdout,
             "client_id": "1",
             "client_email": "tests@tests.invalid",
             "token_uri": f"http://127.0.0.1:{self.port}/token",
         }
         self._account.write_text(json.dumps(account))
-        self._trusted = folder / "trusted.p12"
-        kept = ["-keystore", self._trusted, "-storetype", "PKCS12", "-storepass", SECRET]
-        _run("keytool", "-importcert", "-noprompt", "-alias", "google", "-file", certificate, *kept)
+        self._java = {
+            **certificates.java_trusts(folder),
+            "https.proxyHost": "127.0.0.1",
+            "https.proxyPort": str(self.port),
+        }
 
     def way(self, address: str) -> dict[str, str]:
         """What the environment has to say for clients to reach it at an address. Java's do not ask, but use a proxy."""
-        java = {
-            "https.proxyHost": "127.0.0.1",
-            "https.proxyPort": self.port,
-            "javax.net.ssl.trustStore": self._trusted,
-            "javax.net.ssl.trustStorePassword": SECRET,
-        }
         return {
             "GOOGLE_APPLICATION_CREDENTIALS": str(self._account),
             "GOOGLE_BASE_URL": address,
-            "JAVA_TOOL_OPTIONS": " ".join(f"-D{name}={value}" for name, value in java.items()),
+            "JAVA_TOOL_OPTIONS": " ".join(f"-D{name}={value}" for name, value in self._java.items()),
         }
 
     def kill(self) -> None:
@@ -193,10 +208,6 @@ def _listens(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
         assert process.poll() is None, log.read_text()
         assert time.monotonic() < deadline, f"nothing answers at port {port} within 30 s"
         time.sleep(0.05)
-
-
-def _run(*command: str | Path) -> str:
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,16 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import certificates
 import processes
 import pyarrow as pa
 import pytest
+from conftest import DOWNBEAT
 from deltalake import DeltaTable, write_deltalake
 from downbeat_spark import session
 from downbeat_spark import store as way
-from object_store import Fault, Store
+from downbeat_spark.store import Files
+from object_store import BUCKET, Fault, Gateway, Store
 
 import pyspark
 
@@ -27,6 +30,12 @@ JARS = [Path(pyspark.__file__).parent / "jars" / "*", session.LAKE_JARS / "*", s
 
 def race(store: Store, log_store: str, path: str, *, writers: int, commits: int) -> tuple[list[str], list[str]]:
     """Have so many JVMs commit at once. What they were told that they had committed, and what the log holds."""
+    told = committed(f"{store.uri(path)}/_delta_log", log_store, writers=writers, commits=commits)
+    return told, [line for file in held(store, path) for line in store.read(file).decode().splitlines()]
+
+
+def committed(log: str, log_store: str, *, writers: int, commits: int) -> list[str]:
+    """Have so many JVMs commit at once, and tell what they were told that they had committed."""
     hadoop = "spark.hadoop."
     settings = [
         f"{name.removeprefix(hadoop)}={value}"
@@ -36,7 +45,7 @@ def race(store: Store, log_store: str, path: str, *, writers: int, commits: int)
     program = ["java", "-Xmx200m", "-cp", ":".join(map(str, JARS)), str(Path(__file__).with_name("LogRace.java"))]
     racers = [
         subprocess.Popen(
-            [*program, log_store, f"{store.uri(path)}/_delta_log", f"writer{number}", str(commits), *settings],
+            [*program, log_store, log, f"writer{number}", str(commits), *settings],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -50,9 +59,7 @@ def race(store: Store, log_store: str, path: str, *, writers: int, commits: int)
     with ThreadPoolExecutor(writers) as threads:
         told = list(threads.map(lambda racer: racer.communicate("\n", timeout=120)[0].splitlines(), racers))
     assert [racer.returncode for racer in racers] == [0] * writers
-    return list(itertools.chain(*told)), [
-        line for file in held(store, path) for line in store.read(file).decode().splitlines()
-    ]
+    return list(itertools.chain(*told))
 
 
 def held(store: Store, path: str) -> list[str]:
@@ -108,3 +115,30 @@ def test_spark_and_deltalake_lose_no_row_of_each_other(store: Store, tmp_path: P
     ]
     for table in places:
         assert sorted(opened(table).to_pyarrow_table()["n"].to_pylist()) == wanted, table
+
+
+@pytest.mark.s3
+def test_a_store_with_a_certificate_of_its_own_authority_is_reached_by_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = certificates.make_authority(tmp_path)
+    gateway = Gateway(tmp_path / "store", certificates.sign(tmp_path, "store"))
+    trusting = {
+        "SSL_CERT_FILE": str(authority),
+        "JAVA_TOOL_OPTIONS": " ".join(
+            f"-D{name}={value}" for name, value in certificates.java_trusts(tmp_path).items()
+        ),
+    }
+    for name, value in {**gateway.way(f"https://127.0.0.1:{gateway.port}"), **trusting}.items():
+        monkeypatch.setenv(name, value)
+    try:
+        lake = f"s3://{BUCKET}/lake"
+        # Ours in Rust, those of Python, and Spark's.
+        subprocess.run([DOWNBEAT, "doctor", "--lake", lake], check=True, capture_output=True)
+        assert Files(lake).create("file", {"n": 1}) is not None
+        table = pa.table({"n": pa.array([1], pa.int64())})
+        write_deltalake(f"{lake}/table", table, storage_options=way.options(lake))
+        told = committed(f"{lake}/raced/_delta_log", OURS, writers=1, commits=2)
+        assert told == ["writer0-0", "writer0-1"]
+    finally:
+        gateway.kill()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
-import subprocess
 from collections.abc import Iterator
 from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
+from certificates import make_authority, sign
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
@@ -18,26 +18,11 @@ from .test_source_stream import live, until
 TOKEN = "hush-6f1c0d2b"
 
 
-def openssl(*arguments: str, folder: Path) -> None:
-    subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
-
-
-KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-
-
-def sign(folder: Path, name: str, *, days: int = 30) -> None:
-    """Make a key, and a certificate for it that our CA signs, for this machine."""
-    openssl("req", *KEY, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}", folder=folder)
-    (folder / "extensions").write_text("subjectAltName=IP:127.0.0.1\n")
-    by = ("-CA", "ca.pem", "-CAkey", "ca.key", "-extfile", "extensions", "-days", str(days))
-    openssl("x509", "-req", "-in", f"{name}.csr", *by, "-out", f"{name}.pem", folder=folder)
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Certificates of a CA, of servers on this machine and of a reader, and a file of tokens."""
     folder = tmp_path_factory.mktemp("secure")
-    openssl("req", "-x509", *KEY, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=test CA", folder=folder)
+    make_authority(folder)
     sign(folder, "server")
     sign(folder, "reader")
     sign(folder, "expired", days=-1)
