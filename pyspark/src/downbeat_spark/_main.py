@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import logging
 import sys
 import traceback
 import warnings
 from collections.abc import Callable
+from typing import TypeVar
 
-from downbeat_spark.errors import DownbeatError
+from downbeat_spark.errors import BadInput, DownbeatError
+
+_Made = TypeVar("_Made")
 
 #: The job could not do its work. 1 is left to jobs that did it and found something wrong.
 FAILED = 2
@@ -17,6 +21,18 @@ FAILED = 2
 def say(line: str) -> None:
     """Tell whoever watches what happens."""
     print(line, flush=True)  # noqa: T201 (this is where jobs speak)
+
+
+def argument(make: Callable[[str], _Made]) -> Callable[[str], _Made]:
+    """What `argparse` makes of a text by `type=`: it tells what is wrong with it in its own way."""
+
+    def made(text: str) -> _Made:
+        try:
+            return make(text)
+        except BadInput as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return made
 
 
 def run(job: Callable[[], int]) -> int:

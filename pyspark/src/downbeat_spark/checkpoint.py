@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from downbeat_spark import store
-from downbeat_spark.errors import BadInput
+from downbeat_spark._main import argument
 
 #: The next row to read, by partition of the log.
 Offsets = dict[int, int]
@@ -83,13 +83,6 @@ def add_checkpoint_argument(parser: argparse.ArgumentParser) -> None:
     """Let a program be told where its checkpoint is."""
     parser.add_argument(
         "--checkpoint",
-        type=_checkpoint,
+        type=argument(Checkpoint),
         help="where its checkpoint is, an address like the lake's (default: in the lake)",
     )
-
-
-def _checkpoint(text: str) -> Checkpoint:
-    try:
-        return Checkpoint(text)
-    except BadInput as error:
-        raise argparse.ArgumentTypeError(str(error)) from error

@@ -31,7 +31,7 @@ from deltalake.exceptions import DeltaError
 from pyspark.sql import types as T
 
 from downbeat_spark import lease, store, tables
-from downbeat_spark._main import say
+from downbeat_spark._main import argument, say
 from downbeat_spark.checkpoint import Checkpoint, Offsets
 from downbeat_spark.errors import BadInput, Refused
 from downbeat_spark.reader import Reader
@@ -294,13 +294,6 @@ def add_lake_argument(parser: argparse.ArgumentParser, *, made: bool = False) ->
     parser.add_argument(
         "--lake",
         required=True,
-        type=_lake,
+        type=argument(Lake),
         help=f"a folder, or s3://bucket/prefix or gs://bucket/prefix with endpoint and keys in the environment{created}",
     )
-
-
-def _lake(text: str) -> Lake:
-    try:
-        return Lake(text)
-    except BadInput as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
