@@ -124,7 +124,7 @@ sanitize: needs-sanitize $(JAR) ## run the kernels' and the native boundary's te
 
 .PHONY: soak
 soak: build $(GATEWAY) ## the long form of the kill tests: fifty rounds of the ingest, 100 faults of a store and 200 kills of a cluster, output kept under benchmarks/
-	DOWNBEAT_SOAK_ROUNDS=50 DOWNBEAT_SOAK_FAULTS=100 DOWNBEAT_SOAK_KILLS=200 $(VENV)/python benchmarks/run.py soak-ingest soak-source
+	DOWNBEAT_SOAK_ROUNDS=50 DOWNBEAT_SOAK_FAULTS=100 DOWNBEAT_SOAK_KILLS=200 $(VENV)/python benchmarks/run.py soak-ingest soak-store soak-source
 
 .PHONY: bench
 bench: build $(GATEWAY) ## measure what is claimed, into benchmarks/
