@@ -29,6 +29,9 @@ pub(crate) type Connection = FlightServiceClient<InterceptedService<Channel, Bea
 /// What a server may have under way to one reader: about one batch, so that a slow reader holds it back soon.
 const WINDOW_BYTES: u32 = 2 * 1024 * 1024;
 
+/// What a server cuts messages into: by default 16 KB, each of which costs both sides a call of the system.
+const FRAME_BYTES: u32 = 256 * 1024;
+
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 
 /// The one runtime of the process, whatever the number of clients: it only moves bytes, so two threads do.
@@ -190,6 +193,7 @@ impl Replica {
             .map_err(|_| malformed(uri))?
             .connect_timeout(Duration::from_secs(5))
             .tcp_nodelay(true)
+            .max_frame_size(FRAME_BYTES)
             .initial_stream_window_size(WINDOW_BYTES)
             // Bounds all readers together, and the slow ones would take it from the others: the window of each is enough.
             .initial_connection_window_size(u32::MAX >> 1)
