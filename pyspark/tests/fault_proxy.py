@@ -15,8 +15,9 @@ import threading
 import time
 import urllib.parse
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from http_answers import Handler, Server
 
 FAULTS = "/-/faults"
 
@@ -34,10 +35,8 @@ def met(method: str, target: str) -> dict[str, Any] | None:
     return None
 
 
-class Handler(BaseHTTPRequestHandler):
+class FaultyHandler(Handler):
     """Hands a request on, unless it meets a fault."""
-
-    protocol_version = "HTTP/1.1"
 
     def handle_any(self) -> None:
         """Answer a request of any method."""
@@ -75,34 +74,8 @@ class Handler(BaseHTTPRequestHandler):
 
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = handle_any
 
-    def answer(self, status: int, headers: dict[str, str], content: bytes) -> None:
-        """Send an answer."""
-        self.send_response_only(status)
-        for name, value in headers.items():
-            if name.lower() not in {"content-length", "connection", "transfer-encoding"}:
-                self.send_header(name, value)
-        # What is told of an object is how long that is.
-        told = headers.get("Content-Length") if self.command == "HEAD" else None
-        self.send_header("Content-Length", told or str(len(content)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(content)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
-
-
-class Server(ThreadingHTTPServer):
-    """One thread a connection."""
-
-    daemon_threads = True
-    request_queue_size = 128
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Clients that are killed leave their connections."""
-
 
 if __name__ == "__main__":
-    server = Server(("127.0.0.1", 0), Handler)
+    server = Server(("127.0.0.1", 0), FaultyHandler)
     print(f"http://127.0.0.1:{server.server_address[1]}", flush=True)
     server.serve_forever()

@@ -18,8 +18,9 @@ import threading
 import urllib.parse
 from datetime import datetime
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from xml.sax.saxutils import escape
+
+from http_answers import Handler, Server
 
 PORT, SERVER, CERTIFICATE, KEY = int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:5]
 
@@ -32,10 +33,8 @@ _numbers = itertools.count(1)
 Answer = tuple[int, dict[str, str], bytes]
 
 
-class Handler(BaseHTTPRequestHandler):
+class GoogleHandler(Handler):
     """Answers for the store."""
-
-    protocol_version = "HTTP/1.1"
 
     def do_CONNECT(self) -> None:
         """Go on as the store itself, whoever was asked for."""
@@ -126,21 +125,6 @@ class Handler(BaseHTTPRequestHandler):
         status, headers, content = ask("GET", f"{resource(bucket, name)}?alt=media", b"", wanted)
         return status, {**headers, **describing(known)}, content
 
-    def answer(self, status: int, headers: dict[str, str], content: bytes) -> None:
-        """Send an answer."""
-        self.send_response_only(status)
-        for name, value in headers.items():
-            if name.lower() not in {"content-length", "connection", "transfer-encoding"}:
-                self.send_header(name, value)
-        told = headers.get("Content-Length") if self.command == "HEAD" else None
-        self.send_header("Content-Length", told or str(len(content)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(content)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
-
 
 def resource(bucket: str, name: str) -> str:
     """An object, as the JSON API calls it."""
@@ -210,15 +194,5 @@ def ask(method: str, target: str, body: bytes = b"", headers: dict[str, str] | N
     return response.status, dict(response.getheaders()), content
 
 
-class Server(ThreadingHTTPServer):
-    """One thread a connection."""
-
-    daemon_threads = True
-    request_queue_size = 128
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Clients that are killed leave their connections."""
-
-
 if __name__ == "__main__":
-    Server(("127.0.0.1", PORT), Handler).serve_forever()
+    Server(("127.0.0.1", PORT), GoogleHandler).serve_forever()
