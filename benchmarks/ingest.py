@@ -8,7 +8,8 @@
 
 Then the lake is compared with the truth, and a Rust program of its own does what tasks of the ingest do (`native/`), for what
 Spark adds and where the time goes. `freshness`: from a row's arrival to the moment when it can be read from every table,
-at a steady rate; a table has it when its commit is there. With `--store` the same for a lake in an object store.
+at a steady rate; a table has it when its commit is there. `maintained`: both while all that looks after a lake runs beside
+them. With `--store` freshness, and all of `maintained`, for a lake in an object store as well.
 
     .venv/bin/python benchmarks/ingest.py                        both, some twenty minutes
     .venv/bin/python benchmarks/ingest.py catch-up --quick       one of them, on a few rows: only to see that it runs
@@ -52,17 +53,18 @@ BATCH = 2_000_000
 
 @dataclass(frozen=True)
 class Size:
-    """How much is measured: history, rounds of it, and rates with the seconds that warm and those that count."""
+    """How much is measured: history (more of it beside maintenance), rounds of it, and rates with the seconds that warm and count."""
 
     until: str
+    kept_until: str
     rounds: int
     rates: tuple[int, ...]
     warm: int
     seconds: int
 
 
-FULL = Size(until="2026-10-21", rounds=1, rates=(20_000, 1_000), warm=30, seconds=60)
-QUICK = Size(until="2026-10-02", rounds=1, rates=(500,), warm=10, seconds=10)
+FULL = Size(until="2026-10-21", kept_until="2026-12-10", rounds=1, rates=(20_000, 1_000), warm=30, seconds=60)
+QUICK = Size(until="2026-10-02", kept_until="2026-10-02", rounds=1, rates=(500,), warm=10, seconds=10)
 
 
 def ours(place: tuple[SparkSession, str], lake: Lake, trigger: str | None, stop: StopRequest) -> None:
@@ -232,13 +234,37 @@ def freshness(spark: SparkSession, kafka: Broker, folder: Path, size: Size, stor
 
 
 def maintained(spark: SparkSession, kafka: Broker, folder: Path, size: Size, store: str | None) -> None:
-    """The same at the highest rate, with all that looks after a lake running beside it without a pause."""
+    """Both with all that looks after a lake running beside it without a pause: catch-up, and freshness at the highest rate."""
+    where = [str(folder), *([store] if store else [])]
+    caught_up_beside(spark, where, size)
     headings("Freshness while the lake is looked after", size)
     rate = max(size.rates)
     with live(rate) as server:
-        lakes = [str(folder / "maintained"), *([f"{store}/maintained-{time.time_ns()}"] if store else [])]
-        for lake in lakes:
-            of_downbeat(Place(spark, server, kafka, rate), Lake(lake), size, looked_after=True)
+        for place in where:
+            lake = Lake(f"{place}/maintained-{time.time_ns()}")
+            of_downbeat(Place(spark, server, kafka, rate), lake, size, looked_after=True)
+
+
+def caught_up_beside(spark: SparkSession, where: list[str], size: Size) -> None:
+    """Read the same history into a lake in each place, by itself and looked after, in turn, and print both rates."""
+    print("Catch-up while the lake is looked after, thousand rows/s; in turn, after a run that is not counted\n")
+    print(f"{'':34}{'by itself':>12}{'kept':>8}{'of it':>8}{'rows':>12}")
+    with start(*WORLD, "--until", size.kept_until) as server:
+        ours((spark, server.uri), Lake(f"{where[0]}/warm"), None, StopRequest())
+        for place in where:
+            rates = []
+            for beside in (False, True):
+                lake = Lake(f"{place}/{'kept' if beside else 'alone'}-{time.time_ns()}")
+                begun = time.monotonic()
+                with looking_after(lake) if beside else nullcontext():
+                    ours((spark, server.uri), lake, None, StopRequest())
+                    seconds = time.monotonic() - begun
+                rows = lake.open(tables.RAW_EVENTS).count()
+                rates.append(rows / seconds / 1000)
+            alone, kept = rates
+            name = "a folder" if is_folder(place) else "a store"
+            print(f"{name:34}{alone:12,.0f}{kept:8,.0f}{kept / alone:8.0%}{rows:12,}")
+    print()
 
 
 @contextmanager
@@ -354,7 +380,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"any of {', '.join(SECTIONS)}; none: all")
     parser.add_argument("--quick", action="store_true", help="few rows, for a minute or two; its numbers mean nothing")
-    parser.add_argument("--store", help="freshness of a lake in an object store as well, e.g. s3://bucket/prefix")
+    parser.add_argument("--store", help="measure a lake in an object store as well, e.g. s3://bucket/prefix")
     arguments = parser.parse_args()
     if unknown := set(arguments.sections) - set(SECTIONS):
         parser.error(f"there is no section called {', '.join(unknown)}; there are {', '.join(SECTIONS)}")

@@ -17,7 +17,9 @@ PAUSE = 10
 
 
 def main(lake: Lake) -> None:
-    """Round after round."""
+    """Round after round, from when there is a lake."""
+    while lake.identity() is None:
+        time.sleep(0.1)
     while True:
         begun, joined = time.monotonic(), 0
         for table in maintenance.tables_of(lake):
