@@ -53,7 +53,7 @@ BATCH = 2_000_000
 
 @dataclass(frozen=True)
 class Size:
-    """How much is measured: history (more of it beside maintenance), rounds of it, and rates with the seconds that warm and count."""
+    """How much is measured: history, alone and kept; rounds of it; and rates, with the seconds that warm and that count."""
 
     until: str
     kept_until: str
@@ -63,7 +63,7 @@ class Size:
     seconds: int
 
 
-FULL = Size(until="2026-10-21", kept_until="2026-12-10", rounds=1, rates=(20_000, 1_000), warm=30, seconds=60)
+FULL = Size(until="2026-10-21", kept_until="2026-11-20", rounds=1, rates=(20_000, 1_000), warm=30, seconds=60)
 QUICK = Size(until="2026-10-02", kept_until="2026-10-02", rounds=1, rates=(500,), warm=10, seconds=10)
 
 
