@@ -7,13 +7,15 @@ use crate::{
     Model,
     chance::Purpose,
     device::{AppVersion, DEVICES, DeviceName, app_train, app_version},
-    row::{Row, Session, of_session},
+    row::{Row, Session, event_key, of_session},
     text::{self, Block},
 };
 
 /// The rows that arrive within one bucket, in order.
 #[derive(Debug, Default)]
 pub(crate) struct Bucket {
+    /// When it begins, in microseconds since 1970 UTC.
+    first_us: i64,
     pub(crate) rows: Vec<Row>,
     pub(crate) sessions: Vec<Session>,
     user_ids: OnceLock<Vec<Block<20>>>,
@@ -23,8 +25,31 @@ pub(crate) struct Bucket {
 }
 
 impl Bucket {
-    pub(crate) fn new(rows: Vec<Row>, sessions: Vec<Session>) -> Self {
-        Self { rows, sessions, ..Self::default() }
+    pub(crate) fn new(first_us: i64, rows: Vec<Row>, sessions: Vec<Session>) -> Self {
+        Self { first_us, rows, sessions, ..Self::default() }
+    }
+
+    /// When a row arrived, in microseconds since 1970 UTC.
+    #[inline]
+    pub(crate) const fn arrived_us(&self, row: &Row) -> i64 {
+        self.first_us + row.arrived_us as i64
+    }
+
+    /// When it happened, in milliseconds since 1970 UTC.
+    #[inline]
+    pub(crate) const fn time_ms(&self, row: &Row) -> i64 {
+        self.first_us / 1000 + row.time_ms as i64
+    }
+
+    #[inline]
+    pub(crate) fn session(&self, row: &Row) -> &Session {
+        &self.sessions[row.session as usize]
+    }
+
+    /// The key of a row's event.
+    #[inline]
+    pub(crate) fn key(&self, row: &Row) -> u64 {
+        event_key(self.session(row).key, row.number)
     }
 
     /// The user ids as clients write them, by session.

@@ -26,7 +26,7 @@ use crate::{
     log::PartitionLog,
     names,
     place::COUNTRIES,
-    row::{Row, Session, session_of},
+    row::{Row, Session},
     text::{self, Bits, Block, Suffix, TextColumn, Times, Validity},
 };
 
@@ -63,7 +63,8 @@ impl<'a> Part<'a> {
     fn faulty(&self, model: &Model) -> &[Faulty] {
         self.faulty.get_or_init(|| {
             let faulty = self.rows.iter().enumerate().filter(|(_, row)| !row.faults.is_empty());
-            let columns = |row: &Row| model.faults.form(row.key).columns(row.faults, row.event_type);
+            let form = |row: &Row| model.faults.form(self.bucket.key(row));
+            let columns = |row: &Row| form(row).columns(row.faults, row.event_type);
             faulty.map(|(n, row)| Faulty { row: n, columns: columns(row) }).collect()
         })
     }
@@ -83,11 +84,19 @@ impl<'a> Rows<'a> {
     }
 
     #[inline]
-    fn for_each(&self, mut visit: impl FnMut(&'a Row, &'a Session)) {
+    fn for_each(&self, mut visit: impl FnMut(&'a Bucket, &'a Row)) {
         for part in &self.parts {
             for row in part.rows {
-                visit(row, &part.bucket.sessions[row.session as usize]);
+                visit(part.bucket, row);
             }
+        }
+    }
+
+    /// Visits up to 64 rows at a time.
+    #[inline]
+    fn for_each_64(&self, mut visit: impl FnMut(&'a Bucket, &'a [Row])) {
+        for part in &self.parts {
+            part.rows.chunks(64).for_each(|rows| visit(part.bucket, rows));
         }
     }
 
@@ -117,7 +126,7 @@ impl<'a> Rows<'a> {
         bytes_per_row: usize,
         column: usize,
         write: impl Fn(&Bucket, &[Row], &mut TextColumn),
-        mut repairable: impl FnMut(&Row, &Session, Form, &mut TextColumn) -> bool,
+        mut repairable: impl FnMut(&Bucket, &Row, Form, &mut TextColumn) -> bool,
     ) -> Result<ArrayRef> {
         let mut out = TextColumn::new(self.len(), bytes_per_row);
         self.runs(column, &mut out, &write, |bucket, row, out| {
@@ -137,17 +146,17 @@ impl<'a> Rows<'a> {
         row: &[Row; 1],
         out: &mut TextColumn,
         write: impl Fn(&Bucket, &[Row], &mut TextColumn),
-        repairable: impl FnOnce(&Row, &Session, Form, &mut TextColumn) -> bool,
+        repairable: impl FnOnce(&Bucket, &Row, Form, &mut TextColumn) -> bool,
     ) -> bool {
         let [only] = row;
-        let form = self.model.faults.form(only.key);
+        let form = self.model.faults.form(bucket.key(only));
         if form.missing(only.faults, only.event_type) == Some(column) {
             out.push_option(form.nothing());
             return true;
         }
         let bad_id = form.bad_id(only.faults, only.event_type) == Some(column);
         if !bad_id && !form.is_torn(column, only.faults) {
-            return repairable(only, &bucket.sessions[only.session as usize], form, out);
+            return repairable(bucket, only, form, out);
         }
         let mut whole = TextColumn::new(1, 64);
         write(bucket, row, &mut whole);
@@ -167,16 +176,12 @@ impl<'a> Rows<'a> {
         word: impl Fn(&Row) -> usize,
     ) -> Result<ArrayRef> {
         let blocks = Block::<N>::all(texts);
+        let block = |row: &Row| if row.is_playback() { &blocks[word(row)] } else { &const { Block::EMPTY } };
         self.text(
             12,
             column,
-            |_, rows, out| {
-                out.extend_options(rows.iter().map(|row| match row.is_playback() {
-                    true => (true, &blocks[word(row)]),
-                    false => (false, &const { Block::EMPTY }),
-                }));
-            },
-            |row, _, form, out| {
+            |_, rows, out| out.extend_options(rows, Row::is_playback, block),
+            |_, row, form, out| {
                 let dirty = form.dirty(row.faults, row.event_type) == Some(column);
                 if dirty {
                     out.write(|out| form.soil(texts[word(row)], out));
@@ -187,38 +192,43 @@ impl<'a> Rows<'a> {
     }
 
     /// Whole numbers, some of which may be absent.
-    fn int64s(&self, mut value: impl FnMut(&'a Row, &'a Session) -> Option<i64>) -> Result<ArrayRef> {
+    fn int64s(&self, mut value: impl FnMut(&'a Bucket, &'a Row) -> Option<i64>) -> Result<ArrayRef> {
         let mut values = Vec::with_capacity(self.len());
         let mut valid = Validity::new(self.len());
-        for part in &self.parts {
-            let mut count = values.len();
-            values.extend(part.rows.iter().map(|row| {
-                let value = value(row, &part.bucket.sessions[row.session as usize]);
-                valid.push(value.is_some(), count);
-                count += 1;
+        self.for_each_64(|bucket, rows| {
+            let (before, mut there) = (values.len(), 0);
+            values.extend(rows.iter().enumerate().map(|(n, row)| {
+                let value = value(bucket, row);
+                there |= u64::from(value.is_some()) << n;
                 value.unwrap_or_default()
             }));
-        }
+            valid.append(there, rows.len(), before);
+        });
         Ok(Arc::new(Int64Array::try_new(values.into(), valid.finish())?))
     }
 
-    fn booleans(&self, mut value: impl FnMut(&'a Row, &'a Session) -> Option<bool>) -> Result<ArrayRef> {
+    fn booleans(&self, mut value: impl FnMut(&'a Bucket, &'a Row) -> Option<bool>) -> Result<ArrayRef> {
         let mut values = Bits::new(self.len());
         let mut valid = Validity::new(self.len());
-        let mut count = 0;
-        self.for_each(|row, session| {
-            let value = value(row, session);
-            values.push(value == Some(true));
-            valid.push(value.is_some(), count);
-            count += 1;
+        let mut before = 0;
+        self.for_each_64(|bucket, rows| {
+            let (mut set, mut there) = (0, 0);
+            for (n, row) in rows.iter().enumerate() {
+                let value = value(bucket, row);
+                set |= u64::from(value == Some(true)) << n;
+                there |= u64::from(value.is_some()) << n;
+            }
+            values.append(set, rows.len());
+            valid.append(there, rows.len(), before);
+            before += rows.len();
         });
         Ok(Arc::new(BooleanArray::new(values.finish(), valid.finish())))
     }
 
-    fn times(&self, time_us: impl Fn(&Row) -> i64) -> Result<ArrayRef> {
+    fn times(&self, time_us: impl Fn(&Bucket, &Row) -> i64) -> Result<ArrayRef> {
         let mut values = Vec::with_capacity(self.len());
         for part in &self.parts {
-            values.extend(part.rows.iter().map(&time_us));
+            values.extend(part.rows.iter().map(|row| time_us(part.bucket, row)));
         }
         Ok(Arc::new(TimestampMicrosecondArray::new(values.into(), None).with_timezone("UTC")))
     }
@@ -226,10 +236,10 @@ impl<'a> Rows<'a> {
     fn texts(
         &self,
         bytes_per_row: usize,
-        mut text: impl FnMut(&'a Row, &'a Session) -> Option<&'a str>,
+        mut text: impl FnMut(&'a Bucket, &'a Row) -> Option<&'a str>,
     ) -> Result<ArrayRef> {
         let mut out = TextColumn::new(self.len(), bytes_per_row);
-        self.for_each(|row, session| out.push_option(text(row, session)));
+        self.for_each(|bucket, row| out.push_option(text(bucket, row)));
         Ok(out.finish()?)
     }
 
@@ -238,21 +248,21 @@ impl<'a> Rows<'a> {
         Ok(match column {
             0 => Arc::new(Int32Array::from_value(self.partition as i32, self.len())),
             1 => Arc::new(Int64Array::from_iter_values(self.first as i64..(self.first as i64 + self.len() as i64))),
-            _ => self.times(|row| row.arrived_us)?,
+            _ => self.times(Bucket::arrived_us)?,
         })
     }
 
     /// A column of `events`, by its position in the schema.
     fn event_column(&self, column: usize) -> Result<ArrayRef> {
         let model = self.model;
-        let as_it_is = |_: &Row, _: &Session, _: Form, _: &mut TextColumn| false;
+        let as_it_is = |_: &Bucket, _: &Row, _: Form, _: &mut TextColumn| false;
         match column {
             column::EVENT_ID => self.text(
                 36,
                 column,
-                |_, rows, out| {
+                |bucket, rows, out| {
                     out.extend_fixed(rows.iter().map(|row| {
-                        let (high, low) = event_id(model, row.key);
+                        let (high, low) = event_id(model, bucket.key(row));
                         text::uuid(high, low)
                     }));
                 },
@@ -263,8 +273,8 @@ impl<'a> Rows<'a> {
                 self.text(
                     8,
                     column,
-                    |_, rows, out| out.extend_blocks(rows.iter().map(|row| &blocks[row.event_type.index()])),
-                    |row, _, form, out| {
+                    |_, rows, out| out.extend_blocks(rows, |row| &blocks[row.event_type.index()]),
+                    |_, row, form, out| {
                         let unknown = row.faults.contains(Fault::UnknownType);
                         if unknown {
                             out.push(UNKNOWN_TYPES[form.choice(9, UNKNOWN_TYPES.len())]);
@@ -276,18 +286,19 @@ impl<'a> Rows<'a> {
             column::TS => self.text(
                 24,
                 column,
-                |_, rows, out| {
+                |bucket, rows, out| {
                     let mut times = Times::new();
-                    out.extend_fixed(rows.iter().map(|row| times.utc(row.time_ms)));
+                    out.extend_fixed(rows.iter().map(|row| times.utc(bucket.time_ms(row))));
                 },
-                |row, _, form, out| {
+                |bucket, row, form, out| {
+                    let time_ms = bucket.time_ms(row);
                     if row.faults.contains(Fault::TsFormat) {
-                        out.write(|out| other_time(row.time_ms, form, out));
+                        out.write(|out| other_time(time_ms, form, out));
                         return true;
                     }
                     let wrong = row.faults.contains(Fault::ClockSkew);
                     if wrong {
-                        let time_ms = model.faults.wrong_time(session_of(row.key), row.time_ms);
+                        let time_ms = model.faults.wrong_time(bucket.session(row).key, time_ms);
                         out.extend_fixed([Times::new().utc(time_ms)].into_iter());
                     }
                     wrong
@@ -298,7 +309,7 @@ impl<'a> Rows<'a> {
                 column,
                 |bucket, rows, out| {
                     let texts = bucket.user_ids(model);
-                    out.extend_blocks(rows.iter().map(|row| &texts[row.session as usize]));
+                    out.extend_blocks(rows, |row| &texts[row.session as usize]);
                 },
                 as_it_is,
             ),
@@ -328,7 +339,7 @@ impl<'a> Rows<'a> {
                 column,
                 |bucket, rows, out| {
                     rare(rows, Row::has_playlist, out, |row, out| {
-                        let id = bucket.sessions[row.session as usize].playlist_id(model);
+                        let id = bucket.session(row).playlist_id(model);
                         out.extend_fixed([playlist_uri(id)].into_iter());
                     });
                 },
@@ -338,11 +349,14 @@ impl<'a> Rows<'a> {
                 1,
                 column,
                 |bucket, rows, out| self.playlist_names(bucket, rows, out),
-                |row, session, form, out| {
+                |bucket, row, form, out| {
                     let dirty = form.dirty(row.faults, row.event_type) == Some(column);
                     if dirty {
                         let mut name = Vec::new();
-                        names::playlist(&mut model.seed.stream(Purpose::PlaylistName, session.playlist), &mut name);
+                        names::playlist(
+                            &mut model.seed.stream(Purpose::PlaylistName, bucket.session(row).playlist),
+                            &mut name,
+                        );
                         out.write(|out| form.soil(&String::from_utf8_lossy(&name), out));
                     }
                     dirty
@@ -352,21 +366,21 @@ impl<'a> Rows<'a> {
             column::MS_PLAYED => self.ms_played(),
             column::REASON_START => self.words::<16, _>(column, REASON_STARTS, |row| row.reason_start.index()),
             column::REASON_END => self.words::<16, _>(column, REASON_ENDS, |row| row.reason_end.index()),
-            15 => self.booleans(|row, _| row.is_playback().then_some(row.shuffle)),
-            16 => self.booleans(|row, _| Some(row.offline)),
-            17 => self.booleans(|_, session| Some(session.incognito)),
-            18 => self.booleans(|_, session| Some(session.premium)),
+            15 => self.booleans(|_, row| row.is_playback().then_some(row.shuffle)),
+            16 => self.booleans(|_, row| Some(row.offline)),
+            17 => self.booleans(|bucket, row| Some(bucket.session(row).incognito)),
+            18 => self.booleans(|bucket, row| Some(bucket.session(row).premium)),
             column::PLATFORM => self.text(
                 32,
                 column,
                 |bucket, rows, out| {
                     let texts = bucket.device_names(model);
-                    out.extend_blocks(rows.iter().map(|row| texts.of(row.session)));
+                    out.extend_blocks(rows, |row| texts.of(row.session));
                 },
-                |row, session, form, out| {
+                |bucket, row, form, out| {
                     let alias = row.faults.contains(Fault::PlatformAlias);
                     if alias {
-                        other_platform(model, session, form, out);
+                        other_platform(model, bucket.session(row), form, out);
                     }
                     alias
                 },
@@ -376,12 +390,12 @@ impl<'a> Rows<'a> {
                 column,
                 |bucket, rows, out| {
                     let texts = bucket.app_versions(model);
-                    out.extend_blocks(rows.iter().map(|row| texts.of(row.session)));
+                    out.extend_blocks(rows, |row| texts.of(row.session));
                 },
-                |row, session, form, out| {
+                |bucket, row, form, out| {
                     let dirty = form.dirty(row.faults, row.event_type) == Some(column);
                     if dirty {
-                        let version = session.app_version(model);
+                        let version = bucket.session(row).app_version(model);
                         out.write(|out| form.soil(&String::from_utf8_lossy(version.text()), out));
                     }
                     dirty
@@ -393,13 +407,13 @@ impl<'a> Rows<'a> {
                     2,
                     column,
                     |bucket, rows, out| {
-                        let country = |row: &Row| usize::from(bucket.sessions[row.session as usize].country);
-                        out.extend_blocks(rows.iter().map(|row| &blocks[country(row)]));
+                        let country = |row: &Row| usize::from(bucket.session(row).country);
+                        out.extend_blocks(rows, |row| &blocks[country(row)]);
                     },
-                    |row, session, form, out| {
+                    |bucket, row, form, out| {
                         let alias = row.faults.contains(Fault::CountryAlias);
                         if alias {
-                            other_country(session, form, out);
+                            other_country(bucket.session(row), form, out);
                         }
                         alias
                     },
@@ -416,17 +430,13 @@ impl<'a> Rows<'a> {
             column::MS_PLAYED,
             &mut out,
             |_, rows, (values, valid)| {
-                let mut count = values.len();
-                values.extend(rows.iter().map(|row| {
-                    valid.push(row.is_playback(), count);
-                    count += 1;
-                    if row.is_playback() { i64::from(row.ms_played) } else { 0 }
-                }));
+                valid.extend(rows, values.len(), Row::is_playback);
+                values.extend(rows.iter().map(|row| i64::from(row.ms_played)));
             },
-            |_, [row], (values, valid)| {
-                let form = self.model.faults.form(row.key);
+            |bucket, [row], (values, valid)| {
+                let form = self.model.faults.form(bucket.key(row));
                 let bad = row.faults.contains(Fault::BadDuration);
-                valid.push(bad, values.len());
+                valid.repeat(bad, 1, values.len());
                 values.push(if bad { form.bad_duration(row.ms_played) } else { 0 });
             },
         );
@@ -437,7 +447,7 @@ impl<'a> Rows<'a> {
     fn playlist_names(&self, bucket: &Bucket, rows: &[Row], out: &mut TextColumn) {
         let is_creation = |row: &Row| row.event_type == EventType::PlaylistCreate;
         rare(rows, is_creation, out, |row, out| {
-            let playlist = bucket.sessions[row.session as usize].playlist;
+            let playlist = bucket.session(row).playlist;
             out.write(|out| names::playlist(&mut self.model.seed.stream(Purpose::PlaylistName, playlist), out));
         });
     }
@@ -451,55 +461,57 @@ impl<'a> Rows<'a> {
         match column {
             3 => {
                 let mut values = Vec::with_capacity(self.len() * 16);
-                self.for_each(|row, _| {
-                    let (high, low) = event_id(model, row.key);
+                self.for_each(|bucket, row| {
+                    let (high, low) = event_id(model, bucket.key(row));
                     values.extend_from_slice(&high.to_be_bytes());
                     values.extend_from_slice(&low.to_be_bytes());
                 });
                 let offsets = OffsetBuffer::from_repeated_length(16, self.len());
                 Ok(Arc::new(BinaryArray::try_new(offsets, Buffer::from_vec(values), None)?))
             }
-            4 => self.texts(8, |row, _| Some(row.event_type.text())),
-            5 => self.times(|row| row.time_ms * 1000),
-            6 => self.int64s(|_, session| Some(session.user_id(model) as i64)),
-            7 => self.int64s(|_, session| Some(session.session_id(model) as i64)),
-            8 => self.int64s(|row, _| track(row).map(|track| catalogue.track_id(track) as i64)),
-            9 => self.int64s(|row, _| known(row).map(|track| catalogue.artist_id(catalogue.artist_of(track)) as i64)),
-            10 => self.texts(8, |row, _| known(row).map(|track| GENRES[usize::from(catalogue.genre(track))].0)),
-            11 => self.int64s(|row, _| known(row).map(|track| catalogue.length_ms(track))),
-            12 => self.int64s(|row, session| row.has_playlist().then(|| session.playlist_id(model) as i64)),
+            4 => self.texts(8, |_, row| Some(row.event_type.text())),
+            5 => self.times(|bucket, row| bucket.time_ms(row) * 1000),
+            6 => self.int64s(|bucket, row| Some(bucket.session(row).user_id(model) as i64)),
+            7 => self.int64s(|bucket, row| Some(bucket.session(row).session_id(model) as i64)),
+            8 => self.int64s(|_, row| track(row).map(|track| catalogue.track_id(track) as i64)),
+            9 => self.int64s(|_, row| known(row).map(|track| catalogue.artist_id(catalogue.artist_of(track)) as i64)),
+            10 => self.texts(8, |_, row| known(row).map(|track| GENRES[usize::from(catalogue.genre(track))].0)),
+            11 => self.int64s(|_, row| known(row).map(|track| catalogue.length_ms(track))),
+            12 => self.int64s(|bucket, row| row.has_playlist().then(|| bucket.session(row).playlist_id(model) as i64)),
             13 => {
                 let mut out = TextColumn::new(self.len(), 1);
                 self.parts.iter().for_each(|part| self.playlist_names(part.bucket, part.rows, &mut out));
                 Ok(out.finish()?)
             }
-            14 => self.texts(12, |row, _| row.is_playback().then(|| row.context.text())),
-            15 => self.int64s(|row, _| row.is_playback().then_some(i64::from(row.ms_played))),
-            16 => self.booleans(|row, _| row.is_playback().then_some(i64::from(row.ms_played) >= STREAM_MS)),
-            17 => self.texts(8, |row, _| row.is_playback().then(|| row.reason_start.text())),
-            18 => self.texts(8, |row, _| row.is_playback().then(|| row.reason_end.text())),
-            19 => self.booleans(|row, _| row.is_playback().then_some(row.shuffle)),
-            20 => self.booleans(|row, _| Some(row.offline)),
-            21 => self.booleans(|_, session| Some(session.incognito)),
-            22 => self.booleans(|_, session| Some(session.premium)),
-            23 => self.texts(8, |_, session| Some(DEVICES[usize::from(session.device)].platform.text())),
+            14 => self.texts(12, |_, row| row.is_playback().then(|| row.context.text())),
+            15 => self.int64s(|_, row| row.is_playback().then_some(i64::from(row.ms_played))),
+            16 => self.booleans(|_, row| row.is_playback().then_some(i64::from(row.ms_played) >= STREAM_MS)),
+            17 => self.texts(8, |_, row| row.is_playback().then(|| row.reason_start.text())),
+            18 => self.texts(8, |_, row| row.is_playback().then(|| row.reason_end.text())),
+            19 => self.booleans(|_, row| row.is_playback().then_some(row.shuffle)),
+            20 => self.booleans(|_, row| Some(row.offline)),
+            21 => self.booleans(|bucket, row| Some(bucket.session(row).incognito)),
+            22 => self.booleans(|bucket, row| Some(bucket.session(row).premium)),
+            23 => self.texts(8, |bucket, row| Some(DEVICES[usize::from(bucket.session(row).device)].platform.text())),
             24 => {
                 let mut out = TextColumn::new(self.len(), 11);
                 for part in &self.parts {
                     let texts = part.bucket.app_versions(model);
-                    out.extend_blocks(part.rows.iter().map(|row| texts.of(row.session)));
+                    out.extend_blocks(part.rows, |row| texts.of(row.session));
                 }
                 Ok(out.finish()?)
             }
-            25 => self.texts(2, |_, session| Some(COUNTRIES[usize::from(session.country)].code)),
+            25 => self.texts(2, |bucket, row| Some(COUNTRIES[usize::from(bucket.session(row).country)].code)),
             26 => {
                 let mut days = Vec::with_capacity(self.len());
-                self.for_each(|row, _| days.push(row.time_ms.div_euclid(86_400_000) as i32));
+                self.for_each(|bucket, row| days.push(bucket.time_ms(row).div_euclid(86_400_000) as i32));
                 Ok(Arc::new(Date32Array::new(days.into(), None)))
             }
             27 => self.faults(),
-            28 => self.int64s(|row, _| row.copy.then(|| self.log.original(row) as i64)),
-            29 => self.booleans(|_, session| Some(session.bot)),
+            28 => self.int64s(|bucket, row| {
+                row.copy.then(|| self.log.original(bucket.key(row), bucket.arrived_us(row)) as i64)
+            }),
+            29 => self.booleans(|bucket, row| Some(bucket.session(row).bot)),
             _ => self.address(column),
         }
     }
@@ -510,8 +522,8 @@ impl<'a> Rows<'a> {
         let mut ends = Vec::with_capacity(self.len() + 1);
         let mut count = 0;
         ends.push(count);
-        self.for_each(|row, _| {
-            let late = row.arrived_us - row.time_ms * 1000 > LATE_AFTER_US;
+        self.for_each(|bucket, row| {
+            let late = bucket.arrived_us(row) - bucket.time_ms(row) * 1000 > LATE_AFTER_US;
             if late || row.copy || !row.faults.is_empty() {
                 for &fault in Fault::ALL {
                     let has = match fault {

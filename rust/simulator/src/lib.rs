@@ -163,7 +163,8 @@ impl World {
             within(Stream::Events, &(offset..offset.saturating_add(1)), rows)?;
         }
         let place = log.locate(offset).map_err(|rows| Error::PastEnd { stream: Stream::Events, row: offset, rows })?;
-        Ok(log.bucket(place.bucket).rows[(offset - place.first) as usize].arrived_us)
+        let bucket = log.bucket(place.bucket);
+        Ok(bucket.arrived_us(&bucket.rows[(offset - place.first) as usize]))
     }
 
     /// Counts the rows of all partitions before `time_us` (microseconds since 1970 UTC), on all cores, as a first look at

@@ -19,8 +19,8 @@ use crate::{
     Model,
     bucket::Bucket,
     plan::{Cut, Plan},
-    row::{Row, Session},
-    session::Player,
+    row::{Arrival, Row, Session, event_key},
+    session::{Player, copy_after_us},
 };
 
 /// Plans kept: those that two readers are in, and the ones after.
@@ -134,7 +134,8 @@ impl PartitionLog {
         if since_us % self.cut.bucket_us == 0 {
             return first;
         }
-        first + self.bucket(bucket).rows.partition_point(|row| row.arrived_us < time_us) as u64
+        let bucket = self.bucket(bucket);
+        first + bucket.rows.partition_point(|row| bucket.arrived_us(row) < time_us) as u64
     }
 
     /// The number of rows of a bounded world; `None` if the log has no end.
@@ -219,7 +220,8 @@ impl PartitionLog {
                 let buckets = first.max(from)..(first + per_plan).min(until);
                 for bucket in buckets.clone() {
                     for entry in plan.entries((bucket - first) as usize) {
-                        let mut count = |row: Row| counts[(self.bucket_of(&row) - from) as usize] += 1;
+                        let mut count =
+                            |event: Arrival| counts[(self.bucket_of(event.arrived_us) - from) as usize] += 1;
                         Player::new(&self.model, entry).play(&self.model, i64::MAX, &mut count);
                     }
                 }
@@ -251,8 +253,8 @@ impl PartitionLog {
         }
     }
 
-    fn bucket_of(&self, row: &Row) -> i64 {
-        (row.arrived_us - self.model.start_us) / self.cut.bucket_us
+    fn bucket_of(&self, arrived_us: i64) -> i64 {
+        (arrived_us - self.model.start_us) / self.cut.bucket_us
     }
 
     fn plan(&self, number: i64) -> Arc<Plan> {
@@ -312,12 +314,13 @@ impl PartitionLog {
         moving
     }
 
-    /// The offset at which the original of a copy stands.
-    pub(crate) fn original(&self, copy: &Row) -> u64 {
-        let order = copy.original_order();
-        let bucket = (order.0 - self.model.start_us) / self.cut.bucket_us;
-        let rows = self.bucket(bucket);
-        self.rows_before(bucket) + rows.rows.partition_point(|row| row.order() < order) as u64
+    /// The offset at which the original stands of a copy that arrived at `arrived_us`; `key` is their event's.
+    pub(crate) fn original(&self, key: u64, arrived_us: i64) -> u64 {
+        let arrived_us = arrived_us - copy_after_us(&self.model, key);
+        let number = self.bucket_of(arrived_us);
+        let bucket = self.bucket(number);
+        let before = |row: &Row| (bucket.arrived_us(row), bucket.key(row)) < (arrived_us, key);
+        self.rows_before(number) + bucket.rows.partition_point(before) as u64
     }
 }
 
@@ -379,10 +382,10 @@ impl Cursor {
         hand_on(players, self.players.front_mut());
         self.players.push_back(Vec::new());
         let arrived = self.rows.pop_front().unwrap_or_default();
-        let rows = self.sorter.sorted(&arrived.rows, first_us, cut.bucket_us);
+        let rows = self.sorter.sorted(&arrived, cut.bucket_us);
         hand_on(arrived.rows, self.rows.front_mut().map(|next| &mut next.rows));
         self.rows.push_back(Arriving::default());
-        Bucket::new(rows, arrived.sessions)
+        Bucket::new(first_us, rows, arrived.sessions)
     }
 
     /// Plays a session to the end of the bucket that begins at `first_us`; its players have left the queue, its rows not yet.
@@ -393,8 +396,10 @@ impl Cursor {
         let mut last = (usize::MAX, 0);
         let session = player.session();
         let buckets = &mut self.rows;
-        let goes_on_us = player.play(model, first_us + cut.bucket_us, &mut |row| {
-            let ahead = ((row.arrived_us - first_us) / cut.bucket_us) as usize;
+        let goes_on_us = player.play(model, first_us + cut.bucket_us, &mut |event| {
+            let ahead = (event.arrived_us - first_us) / cut.bucket_us;
+            let begins_us = first_us + ahead * cut.bucket_us;
+            let ahead = ahead as usize;
             if ahead < unwanted {
                 return;
             }
@@ -404,7 +409,12 @@ impl Cursor {
                 last = (ahead, bucket.sessions.len() as u32);
                 bucket.sessions.push(session.clone());
             }
-            bucket.rows.push(Row { session: last.1, ..row });
+            bucket.rows.push(Row {
+                arrived_us: (event.arrived_us - begins_us) as u32,
+                time_ms: (event.time_ms - begins_us / 1000) as i32,
+                session: last.1,
+                ..event.row
+            });
         });
         if let Some(time_us) = goes_on_us {
             let ahead = ((time_us - first_us) / cut.bucket_us) as usize;
@@ -432,14 +442,16 @@ struct Sorter {
 }
 
 impl Sorter {
-    /// The rows in order. All arrive within `span_us` from `first_us`, which is less than 2^32 microseconds.
+    /// The rows of a bucket of `span_us` microseconds, in the order in which they stand in the log: those that arrive at the same
+    /// moment by their keys, a copy after its original.
     ///
     /// Few rows share a cell of time, so that little is left to do once each is in its own.
-    fn sorted(&mut self, rows: &[Row], first_us: i64, span_us: i64) -> Vec<Row> {
+    fn sorted(&mut self, arrived: &Arriving, span_us: i64) -> Vec<Row> {
         let Self { order, next } = self;
+        let Arriving { rows, sessions } = arrived;
         // Cells of 2^n microseconds, about as many as rows.
         let shift = (span_us as u64 / (rows.len() as u64 + 1)).max(1).ilog2();
-        let cell = |row: &Row| ((row.arrived_us - first_us) as u64 >> shift) as usize;
+        let cell = |row: &Row| (row.arrived_us >> shift) as usize;
         next.clear();
         next.resize((span_us as usize >> shift) + 2, 0);
         rows.iter().for_each(|row| next[cell(row) + 1] += 1);
@@ -452,7 +464,7 @@ impl Sorter {
         order.resize(rows.len(), 0);
         for (place, row) in rows.iter().enumerate() {
             let next = &mut next[cell(row)];
-            order[*next as usize] = ((row.arrived_us - first_us) as u64) << 32 | place as u64;
+            order[*next as usize] = u64::from(row.arrived_us) << 32 | place as u64;
             *next += 1;
         }
         // What was the beginning of each cell is its end now.
@@ -462,9 +474,9 @@ impl Sorter {
             from = until as usize;
         }
         let mut sorted: Vec<Row> = order.iter().map(|&place| rows[place as u32 as usize]).collect();
-        // Those that arrive at the same moment.
+        let key = |row: &Row| event_key(sessions[row.session as usize].key, row.number);
         for same in sorted.chunk_by_mut(|row, next| row.arrived_us == next.arrived_us).filter(|same| same.len() > 1) {
-            same.sort_unstable_by_key(Row::order);
+            same.sort_unstable_by_key(|row| (key(row), row.copy));
         }
         sorted
     }

@@ -21,10 +21,10 @@ pub(crate) const fn session_key(day_key: u64, slot: usize) -> u64 {
     day_key << SLOT_BITS | slot as u64
 }
 
-/// The session of an event's key.
+/// The number of an event, unique in the world but for copies.
 #[inline]
-pub(crate) const fn session_of(key: u64) -> u64 {
-    key >> EVENT_BITS
+pub(crate) const fn event_key(session_key: u64, number: u16) -> u64 {
+    session_key << EVENT_BITS | number as u64
 }
 
 /// The listener, day and slot of a session.
@@ -38,21 +38,34 @@ pub(crate) const fn of_session(session_key: u64) -> (u32, i64, usize) {
     )
 }
 
-/// One event, or one more copy of it.
+/// An event on its way into the log.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Row {
+pub(crate) struct Arrival {
     /// Microseconds since 1970 UTC.
     pub(crate) arrived_us: i64,
-    /// Unique in the world but for copies: the session's key and the event's number in it.
-    pub(crate) key: u64,
-    /// Milliseconds since 1970 UTC.
+    /// When it happened, in milliseconds since 1970 UTC.
     pub(crate) time_ms: i64,
+    /// What happened; its place in a bucket is not known yet.
+    pub(crate) row: Row,
+}
+
+/// One event, or one more copy of it, in a bucket. As small as it can be: it is moved about to be put in order, and read once
+/// for each column.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Row {
+    /// Microseconds since the bucket's beginning.
+    pub(crate) arrived_us: u32,
+    /// When it happened, in milliseconds since the one in which the bucket begins; a week before that at the most.
+    pub(crate) time_ms: i32,
     /// Index into the sessions beside the rows.
     pub(crate) session: u32,
     /// The track's number; meaningless for [`EventType::PlaylistCreate`].
     pub(crate) track: u32,
     /// Meaningless but for playbacks, and so are the next three.
     pub(crate) ms_played: u32,
+    /// Of the event in its session.
+    pub(crate) number: u16,
+    pub(crate) faults: Faults,
     pub(crate) context: Context,
     pub(crate) reason_start: ReasonStart,
     pub(crate) reason_end: ReasonEnd,
@@ -61,23 +74,11 @@ pub(crate) struct Row {
     pub(crate) offline: bool,
     /// Sent again: an earlier row of the log has the same key.
     pub(crate) copy: bool,
-    /// How long after its original a copy arrives, in microseconds.
-    pub(crate) copy_after_us: u32,
-    pub(crate) faults: Faults,
 }
 
+const _: () = assert!(size_of::<Row>() == 32);
+
 impl Row {
-    /// Rows stand in the log in this order. A copy that arrives with its original comes after it.
-    #[inline]
-    pub(crate) fn order(&self) -> (i64, u64, bool) {
-        (self.arrived_us, self.key, self.copy)
-    }
-
-    /// Where the original of this copy stands.
-    pub(crate) fn original_order(&self) -> (i64, u64, bool) {
-        (self.arrived_us - i64::from(self.copy_after_us), self.key, false)
-    }
-
     pub(crate) fn is_playback(&self) -> bool {
         is_playback(self.event_type)
     }

@@ -14,7 +14,7 @@ use crate::{
     place::COUNTRIES,
     plan::Entry,
     playlist::playlist_of,
-    row::{EVENT_BITS, Faults, Row, Session, of_session},
+    row::{Arrival, EVENT_BITS, Faults, Row, Session, event_key, of_session},
 };
 
 /// Nothing of a session arrives this long after the moment it enters the log (its beginning, or the end of being offline), in
@@ -271,9 +271,9 @@ impl Player {
         }
     }
 
-    /// Hands out the rows of all playbacks that begin before `until_us`, in no order and with `session` 0. Returns when the
+    /// Hands out the rows of all playbacks that begin before `until_us`, in no order. Returns when the
     /// next begins at the earliest; `None` when the session is over.
-    pub(crate) fn play(&mut self, model: &Model, until_us: i64, out: &mut impl FnMut(Row)) -> Option<i64> {
+    pub(crate) fn play(&mut self, model: &Model, until_us: i64, out: &mut impl FnMut(Arrival)) -> Option<i64> {
         // What happened without a network arrives afterwards, all of it.
         let until_ms = if self.enters_us > self.time_ms * 1000 + 999_999 {
             i64::MAX
@@ -301,7 +301,7 @@ impl Player {
     }
 
     /// One playback.
-    fn listen(&mut self, model: &Model, listener: u32, day: i64, out: &mut impl FnMut(Row)) {
+    fn listen(&mut self, model: &Model, listener: u32, day: i64, out: &mut impl FnMut(Arrival)) {
         self.shuffle ^= self.played == self.toggled;
         let (what, whether, how) = (self.chance.bits(), self.chance.bits(), self.chance.bits());
         // Some buttons are pressed while nothing plays.
@@ -441,7 +441,14 @@ impl Player {
 
     /// What the listener thinks of a playback, at a moment of it. Likes and unlikes come with what was heard, dislikes with what was not.
     #[inline]
-    fn react(&mut self, model: &Model, event_type: EventType, played: &Details, bits: u64, out: &mut impl FnMut(Row)) {
+    fn react(
+        &mut self,
+        model: &Model,
+        event_type: EventType,
+        played: &Details,
+        bits: u64,
+        out: &mut impl FnMut(Arrival),
+    ) {
         let u = unit(bits);
         let (like, dislike, unlike) = match event_type {
             EventType::Play => (0.030, 0.0004, 0.003),
@@ -462,7 +469,7 @@ impl Player {
     }
 
     /// A library is tidied: unlikes, a few seconds apart.
-    fn tidy(&mut self, model: &Model, listener: u32, day: i64, out: &mut impl FnMut(Row)) {
+    fn tidy(&mut self, model: &Model, listener: u32, day: i64, out: &mut impl FnMut(Arrival)) {
         if !self.chance.hit(0.004) {
             return;
         }
@@ -478,7 +485,7 @@ impl Player {
     }
 
     /// A playlist is made or edited.
-    fn sit(&mut self, model: &Model, listener: u32, day: i64, out: &mut impl FnMut(Row)) {
+    fn sit(&mut self, model: &Model, listener: u32, day: i64, out: &mut impl FnMut(Arrival)) {
         if self.playlist == NO_PLAYLIST {
             return;
         }
@@ -513,7 +520,7 @@ impl Player {
     }
 
     /// One playback of a bot: unpopular tracks for hours, each just long enough to count.
-    fn farm(&mut self, model: &Model, listener: u32, out: &mut impl FnMut(Row)) {
+    fn farm(&mut self, model: &Model, listener: u32, out: &mut impl FnMut(Arrival)) {
         let bits = self.chance.bits();
         let tracks = model.catalogue.tracks();
         let first = scale(mix(u64::from(listener)), tracks);
@@ -541,14 +548,16 @@ impl Player {
         time_ms: i64,
         event_type: EventType,
         details: &Details,
-        out: &mut impl FnMut(Row),
+        out: &mut impl FnMut(Arrival),
     ) {
-        let key = self.session << EVENT_BITS | u64::from(self.events);
+        let number = self.events;
+        let key = event_key(self.session, number);
         self.events += 1;
         let bits = model.seed.draw(Purpose::Event, key);
         let faults = if self.wrong_clock { Faults::WRONG_CLOCK } else { model.faults.faults(bits, key, event_type) };
         let bits = mix(bits);
-        let last_us = self.enters_us + SPAN_US - 1;
+        // And a copy within the span.
+        let last_us = self.enters_us + SPAN_US - 1 - COPY_WITHIN_US;
         let offline = time_ms * 1000 < self.online_us;
         let arrived_us = match offline {
             // Everything is sent at once as soon as there is a network.
@@ -560,12 +569,13 @@ impl Player {
             false => details.track,
         };
         let row = Row {
-            arrived_us: arrived_us.min(last_us),
-            key,
-            time_ms,
+            arrived_us: 0,
+            time_ms: 0,
             session: 0,
             track,
             ms_played: details.ms_played as u32,
+            number,
+            faults,
             context: details.context,
             reason_start: details.reason_start,
             reason_end: details.reason_end,
@@ -573,23 +583,21 @@ impl Player {
             shuffle: self.shuffle,
             offline,
             copy: false,
-            copy_after_us: 0,
-            faults,
         };
-        out(row);
+        let arrived_us = arrived_us.min(last_us);
+        out(Arrival { arrived_us, time_ms, row });
         if model.faults.is_resent(bits, key, faults, event_type) {
-            out(again(model, row, last_us));
+            let arrived_us = arrived_us + copy_after_us(model, key);
+            out(Arrival { arrived_us, time_ms, row: Row { copy: true, ..row } });
         }
     }
 }
 
-/// The copy of a row.
+/// How long after its original a copy arrives, in microseconds; less than [`COPY_WITHIN_US`].
 #[cold]
-fn again(model: &Model, row: Row, last_us: i64) -> Row {
-    let bits = model.seed.draw(Purpose::Event, !row.key);
-    let after_us = model.tables.copies_us.get(bits) + (bits >> 12 & 0xffff) as i64;
-    let after_us = after_us.min(last_us - row.arrived_us);
-    Row { arrived_us: row.arrived_us + after_us, copy: true, copy_after_us: after_us as u32, ..row }
+pub(crate) fn copy_after_us(model: &Model, key: u64) -> i64 {
+    let bits = model.seed.draw(Purpose::Event, !key);
+    model.tables.copies_us.get(bits) + (bits >> 12 & 0xffff) as i64
 }
 
 /// How far a skipped track got.

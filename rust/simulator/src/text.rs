@@ -21,13 +21,20 @@ impl Bits {
         Self { words: Vec::with_capacity(rows.div_ceil(64)), len: 0 }
     }
 
+    /// Appends the lowest `count` bits of a word, of 1 to 64; those above are 0.
     #[inline]
-    pub(crate) fn push(&mut self, bit: bool) {
-        if self.len.is_multiple_of(64) {
-            self.words.push(0);
+    pub(crate) fn append(&mut self, word: u64, count: usize) {
+        let used = self.len % 64;
+        match self.words.last_mut() {
+            Some(last) if used > 0 => {
+                *last |= word << used;
+                if used + count > 64 {
+                    self.words.push(word >> (64 - used));
+                }
+            }
+            _ => self.words.push(word),
         }
-        self.words[self.len / 64] |= u64::from(bit) << (self.len % 64);
-        self.len += 1;
+        self.len += count;
     }
 
     /// Appends `count` equal bits.
@@ -61,19 +68,28 @@ impl Validity {
         Self { rows, bits: None }
     }
 
-    /// `before`: how many values came before this one.
+    /// `count` values, of 1 to 64: those whose bit in `word` is set are there. `before`: how many values came before them.
     #[inline]
-    pub(crate) fn push(&mut self, valid: bool, before: usize) {
+    pub(crate) fn append(&mut self, word: u64, count: usize, before: usize) {
         match &mut self.bits {
-            Some(bits) => bits.push(valid),
-            None if !valid => self.begin(before).push(false),
+            Some(bits) => bits.append(word, count),
+            None if word.count_ones() as usize != count => self.begin(before).append(word, count),
             None => {}
+        }
+    }
+
+    /// A value for each item, there where `valid`; `before`: how many values came before them.
+    #[inline]
+    pub(crate) fn extend<T>(&mut self, items: &[T], before: usize, valid: impl Fn(&T) -> bool) {
+        for (n, items) in items.chunks(64).enumerate() {
+            let word = items.iter().enumerate().fold(0, |word, (n, item)| word | u64::from(valid(item)) << n);
+            self.append(word, items.len(), before + 64 * n);
         }
     }
 
     /// `count` values, all there or none; `before`: how many values came before them.
     #[inline]
-    fn repeat(&mut self, valid: bool, count: usize, before: usize) {
+    pub(crate) fn repeat(&mut self, valid: bool, count: usize, before: usize) {
         match &mut self.bits {
             Some(bits) => bits.repeat(valid, count),
             None if !valid && count > 0 => self.begin(before).repeat(false, count),
@@ -164,13 +180,12 @@ impl TextColumn {
     pub(crate) fn new(rows: usize, bytes_per_row: usize) -> Self {
         let mut offsets = Vec::with_capacity(rows + 1);
         offsets.push(0);
-        // And room for the last block, which may be longer than its text.
-        Self { values: Vec::with_capacity(rows * bytes_per_row + 64), offsets, validity: Validity::new(rows) }
+        Self { values: Vec::with_capacity(rows * bytes_per_row + 4096), offsets, validity: Validity::new(rows) }
     }
 
     #[inline]
     fn end(&mut self, valid: bool) {
-        self.validity.push(valid, self.offsets.len() - 1);
+        self.validity.repeat(valid, 1, self.offsets.len() - 1);
         self.offsets.push(self.values.len() as i32);
     }
 
@@ -191,26 +206,37 @@ impl TextColumn {
         self.offsets.extend((1..=written).map(|n| (begin + n * N) as i32));
     }
 
-    /// Adds texts, each copied with its whole block.
+    /// Adds the text of each item, copied with its whole block.
     #[inline]
-    pub(crate) fn extend_blocks<'b, const N: usize>(
-        &mut self,
-        blocks: impl ExactSizeIterator<Item = &'b Block<N>> + Clone,
-    ) {
-        self.validity.repeat(true, blocks.len(), self.offsets.len() - 1);
-        extend_blocks(&mut self.values, &mut self.offsets, blocks);
+    pub(crate) fn extend_blocks<'b, T, const N: usize>(&mut self, items: &[T], block: impl Fn(&T) -> &'b Block<N>) {
+        self.extend_options(items, |_| true, block);
     }
 
-    /// Adds texts, or nulls where there is none, whose blocks are empty.
+    /// Adds the text of each item; null where it is not `valid`, whose block must be empty.
     #[inline]
-    pub(crate) fn extend_options<'b, const N: usize>(
+    pub(crate) fn extend_options<'b, T, const N: usize>(
         &mut self,
-        blocks: impl Iterator<Item = (bool, &'b Block<N>)> + Clone,
+        items: &[T],
+        valid: impl Fn(&T) -> bool,
+        block: impl Fn(&T) -> &'b Block<N>,
     ) {
-        for (n, (valid, _)) in blocks.clone().enumerate() {
-            self.validity.push(valid, self.offsets.len() - 1 + n);
+        self.validity.extend(items, self.offsets.len() - 1, valid);
+        // Room for some whole blocks at a time: for all it would be several times what is used.
+        for items in items.chunks(4096 / N) {
+            self.values.reserve(4096);
+            let begin = self.values.len();
+            let room = self.values.spare_capacity_mut();
+            let mut written = 0;
+            self.offsets.extend(items.iter().map(|item| {
+                let block = block(item);
+                // So many bytes as the compiler knows are copied without a call; the next text overwrites what is too much.
+                room[written..written + N].write_copy_of_slice(&block.bytes);
+                written += usize::from(block.len);
+                (begin + written) as i32
+            }));
+            // SAFETY: so many bytes after the old end have been written, and are within the capacity.
+            unsafe { self.values.set_len(begin + written) };
         }
-        extend_blocks(&mut self.values, &mut self.offsets, blocks.map(|(_, block)| block));
     }
 
     /// Adds `count` nulls.
@@ -268,29 +294,6 @@ impl TextColumn {
             unsafe { StringArray::new_unchecked(offsets, Buffer::from_vec(self.values), self.validity.finish()) };
         Ok(Arc::new(array))
     }
-}
-
-/// Appends texts, each copied with its whole block, and their ends.
-#[inline]
-fn extend_blocks<'b, const N: usize>(
-    values: &mut Vec<u8>,
-    offsets: &mut Vec<i32>,
-    blocks: impl Iterator<Item = &'b Block<N>> + Clone,
-) {
-    let begin = values.len();
-    // To the byte, as room for whole blocks would be several times what is used.
-    let bytes: usize = blocks.clone().map(|block| usize::from(block.len)).sum();
-    values.reserve(bytes + N);
-    let room = values.spare_capacity_mut();
-    let mut written = 0;
-    offsets.extend(blocks.map(|block| {
-        // So many bytes as the compiler knows are copied without a call; the next text overwrites what is too much.
-        room[written..written + N].write_copy_of_slice(&block.bytes);
-        written += usize::from(block.len);
-        (begin + written) as i32
-    }));
-    // SAFETY: so many bytes after the old end have been written, and are within the capacity.
-    unsafe { values.set_len(begin + written) };
 }
 
 /// Two decimal digits of every number below 100.
@@ -518,7 +521,7 @@ mod tests {
             (0..before).for_each(|_| column.push("é"));
             column.push_null();
             column.write(|_| {});
-            column.extend_blocks([Block::<8>::of("abc")].iter());
+            column.extend_blocks(&["abc"], |_| &const { Block::<8>::of("abc") });
             let array = column.finish().unwrap();
             let mut expected = vec![Some("é"); before];
             expected.extend([None, Some(""), Some("abc")]);
