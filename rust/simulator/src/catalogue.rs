@@ -6,7 +6,7 @@
 //! One number in 97 stands for a track that is released while the world runs: so many each Friday, known by their numbers, so
 //! that the releases of a week are found without a list.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::hint::select_unpredictable;
 
 use crate::chance::{Chance, Purpose, Quantiles, Ranks, Seed, exp, mix, normal, scale, unit};
 
@@ -52,15 +52,16 @@ pub(crate) struct Catalogue {
     /// Tracks per artist.
     output: Ranks,
     /// The genre of an artist by its number's last byte.
-    genres: [u8; 256],
+    genres: [u8; CELLS as usize],
+    /// The last bytes of the artists of each genre.
+    cells: Vec<Vec<u8>>,
+    artists: u64,
     lengths_ms: Quantiles,
     ages_days: Quantiles,
-    /// The genres of the first tracks, counted from 1; 0 where nobody has asked.
-    asked_genres: Box<[AtomicU8]>,
 }
 
-/// Tracks whose genres are kept, a byte each: they are asked for all the time, and take two draws.
-const KEPT_GENRES: u64 = 1 << 24;
+/// Artists whose numbers have the same last byte have the same genre.
+const CELLS: u64 = 256;
 
 /// A track whose number is 5 more than a multiple of this is released while the world runs.
 const RELEASE_STEP: u64 = 97;
@@ -79,9 +80,15 @@ pub(crate) struct Hit {
 
 impl Catalogue {
     pub(crate) fn new(seed: Seed, tracks: u64, artists: u64, start_day: i64) -> Self {
+        let genres = genre_table(seed.draw(Purpose::ArtistTraits, u64::MAX));
+        let mut cells = vec![Vec::new(); GENRES.len()];
+        for (cell, &genre) in genres.iter().enumerate().take(artists.min(CELLS) as usize) {
+            cells[usize::from(genre)].push(cell as u8);
+        }
         Self {
-            genres: genre_table(seed.draw(Purpose::ArtistTraits, u64::MAX)),
-            asked_genres: (0..tracks.min(KEPT_GENRES)).map(|_| AtomicU8::new(0)).collect(),
+            genres,
+            cells,
+            artists,
             seed,
             tracks,
             start_day,
@@ -103,12 +110,6 @@ impl Catalogue {
 
     pub(crate) fn tracks(&self) -> u64 {
         self.tracks
-    }
-
-    /// A track by popularity, among those released by a day of the world.
-    #[inline]
-    pub(crate) fn popular(&self, bits: u64, day: i64) -> u32 {
-        self.available(self.popularity.get(bits), day)
     }
 
     /// A track, or, if it is not released by a day of the world, the one before it, which is.
@@ -158,9 +159,27 @@ impl Catalogue {
         self.seed.id(Purpose::TrackId, u64::from(track))
     }
 
+    /// A track by popularity, among those released by a day of the world: of one of the genres whose bits are set in `taste`, if
+    /// it or one of two that are about as popular is.
     #[inline]
+    pub(crate) fn to_taste(&self, taste: u32, bits: u64, day: i64) -> u32 {
+        let first = self.popularity.get(bits);
+        let last = self.tracks - 1;
+        let (second, third) = ((first ^ 1).min(last), (first ^ 2).min(last));
+        let liked = |track: u64| taste >> self.genre(track as u32) & 1 == 1;
+        // Nobody can tell beforehand.
+        let track = select_unpredictable(liked(second), second, third);
+        self.available(select_unpredictable(liked(first), first, track), day)
+    }
+
+    /// One of the artists of the track's genre; the share of tracks that an artist has is that of their rank among all.
     pub(crate) fn artist_of(&self, track: u32) -> u32 {
-        self.output.get(self.seed.draw(Purpose::TrackArtist, u64::from(track))) as u32
+        let cells = &self.cells[usize::from(self.genre(track))];
+        let (all, own) = (self.artists.min(CELLS), cells.len() as u64);
+        let rank = self.output.get(self.seed.draw(Purpose::TrackArtist, u64::from(track))) * own / all;
+        let artist = rank / own * all + u64::from(cells[(rank % own) as usize]);
+        // The last round of last bytes need not be whole.
+        (if artist < self.artists { artist } else { artist - all }) as u32
     }
 
     #[inline]
@@ -174,24 +193,11 @@ impl Catalogue {
         self.genres[artist as usize % 256]
     }
 
-    /// The genre of a track: its artist's.
+    /// The genre of a track, which decides who can be its artist: it is asked for all the time.
     #[inline]
     pub(crate) fn genre(&self, track: u32) -> u8 {
-        match self.asked_genres.get(track as usize) {
-            // Whoever asks at the same time finds the same.
-            Some(kept) => match kept.load(Ordering::Relaxed) {
-                0 => self.ask_genre(track),
-                genre => genre - 1,
-            },
-            None => self.genre_of(self.artist_of(track)),
-        }
-    }
-
-    #[cold]
-    fn ask_genre(&self, track: u32) -> u8 {
-        let genre = self.genre_of(self.artist_of(track));
-        self.asked_genres[track as usize].store(genre + 1, Ordering::Relaxed);
-        genre
+        let cell = scale(self.seed.draw(Purpose::TrackGenre, u64::from(track)), self.artists.min(CELLS));
+        self.genres[cell as u8 as usize]
     }
 
     /// In milliseconds.
@@ -244,9 +250,9 @@ const fn released_in(track: u64) -> Option<u64> {
 }
 
 /// Genres by the last byte of an artist's number, as often as their shares say, in an order that differs from world to world.
-fn genre_table(bits: u64) -> [u8; 256] {
+fn genre_table(bits: u64) -> [u8; CELLS as usize] {
     let total: f64 = GENRES.iter().map(|genre| genre.1).sum();
-    let mut table = [0; 256];
+    let mut table = [0; CELLS as usize];
     let (mut share, mut genre) = (0.0, 0);
     for (place, cell) in table.iter_mut().enumerate() {
         while genre + 1 < GENRES.len() && (place as f64 + 0.5) / 256.0 >= (share + GENRES[genre].1) / total {
@@ -278,7 +284,7 @@ mod tests {
                     let age = 20_000 + day - catalogue.release_day(track);
                     assert!((0..100).contains(&age), "{track} is {age} days old on day {day}");
                 }
-                assert!(catalogue.release_day(catalogue.popular(bits, day)) <= 20_000 + day);
+                assert!(catalogue.release_day(catalogue.to_taste(draw as u32, bits, day)) <= 20_000 + day);
             }
         }
         assert!(catalogue.new_release(1, 30).is_some());

@@ -5,6 +5,8 @@
 //! per world. All arithmetic is on integers, or uses only the operations IEEE 754 defines to the last bit (`+ - * / sqrt`), so
 //! that a world is the same on every machine; [`exp`] and [`ln`] are our own for that reason.
 
+use std::hint::select_unpredictable;
+
 /// The fractional part of the golden ratio: successive multiples are far apart.
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
@@ -50,10 +52,11 @@ pub(crate) enum Purpose {
     Playlist,
     PlaylistSittings,
     Hit,
+    TrackGenre,
 }
 
 /// One more than the last purpose.
-const PURPOSES: usize = Purpose::Hit as usize + 1;
+const PURPOSES: usize = Purpose::TrackGenre as usize + 1;
 
 /// The source of all chance in a world: a key for each purpose.
 #[derive(Debug, Clone)]
@@ -203,7 +206,7 @@ impl Alias {
         let place = u64::from(bits as u32) * self.0.len() as u64;
         let cell = (place >> 32) as usize;
         let (threshold, other) = self.0[cell];
-        let index = if ((bits >> 32) as u32) < threshold { cell } else { other as usize };
+        let index = select_unpredictable(((bits >> 32) as u32) < threshold, cell, other as usize);
         // Where in the cell it fell, then what matters least of the bits that chose between its two.
         (index, place << 32 | bits >> 32)
     }

@@ -90,11 +90,11 @@ impl Tables {
     }
 }
 
-/// Places of a library remembered while a session lasts: half of what is played from it stands there.
-const FAVOURITES: usize = 4;
-
 /// No playlist.
 const NO_PLAYLIST: u64 = u64::MAX;
+
+/// The taste of who likes every genre.
+const ANYTHING: u32 = u32::MAX;
 
 /// No track.
 const NONE: u32 = u32::MAX;
@@ -121,8 +121,6 @@ pub(crate) struct Player {
     taste: u32,
     last: u32,
     before_last: u32,
-    /// The first places of the listener's library, which they play most; [`NONE`] where they have not yet.
-    favourites: [u32; FAVOURITES],
     /// Playbacks still wanted, and had.
     left: u16,
     played: u16,
@@ -189,7 +187,6 @@ impl Player {
             taste: listener.taste,
             last: NONE,
             before_last: NONE,
-            favourites: [NONE; FAVOURITES],
             left: 360,
             played: 0,
             toggled: u16::MAX,
@@ -379,16 +376,7 @@ impl Player {
         let more = mix(bits);
         let u = unit(bits);
         if u < familiar {
-            let place = self.place(more);
-            let Some(&favourite) = self.favourites.get(place as usize) else {
-                return self.owned(model, listener, day, place);
-            };
-            if favourite != NONE {
-                return favourite;
-            }
-            let track = self.owned(model, listener, day, place);
-            self.favourites[place as usize] = track;
-            return track;
+            return self.owned(model, listener, day, self.place(more));
         }
         // A fraction that is as good as new.
         let v = (u - familiar) / (1.0 - familiar);
@@ -400,11 +388,9 @@ impl Player {
         {
             return track;
         }
-        match context {
-            // What everybody plays.
-            Context::Charts | Context::EditorialPlaylist => model.catalogue.popular(more, day),
-            _ => self.to_taste(model, day, more),
-        }
+        // What everybody plays, or rather what they like.
+        let anything = matches!(context, Context::Charts | Context::EditorialPlaylist) || more & 3 == 0;
+        model.catalogue.to_taste(if anything { ANYTHING } else { self.taste }, more, day)
     }
 
     /// A place in the listener's library; some they play far more than others.
@@ -423,20 +409,8 @@ impl Player {
         let turn = (model.start_day + day + (keep >> 20 & 1023) as i64) / stays;
         // What it makes room for was there by then.
         let since = turn * stays - (keep >> 20 & 1023) as i64 - model.start_day;
-        self.to_taste(model, since, mix(keep ^ turn as u64))
-    }
-
-    /// A popular track, rather of the listener's genres.
-    #[inline]
-    fn to_taste(&self, model: &Model, day: i64, bits: u64) -> u32 {
-        let catalogue = &model.catalogue;
-        let liked = |track| self.taste >> catalogue.genre(track) & 1 == 1;
-        let track = catalogue.popular(bits, day);
-        if (bits & 3 == 0) | liked(track) {
-            return track;
-        }
-        let second = catalogue.popular(mix(bits), day);
-        if liked(second) { second } else { catalogue.popular(mix(bits ^ 1), day) }
+        let bits = mix(keep ^ turn as u64);
+        model.catalogue.to_taste(if bits & 3 == 0 { ANYTHING } else { self.taste }, bits, since)
     }
 
     /// What the listener thinks of a playback, at a moment of it. Likes and unlikes come with what was heard, dislikes with what was not.
