@@ -53,10 +53,11 @@ pub(crate) enum Purpose {
     PlaylistSittings,
     Hit,
     TrackGenre,
+    PlaylistBlocks,
 }
 
 /// One more than the last purpose.
-const PURPOSES: usize = Purpose::TrackGenre as usize + 1;
+const PURPOSES: usize = Purpose::PlaylistBlocks as usize + 1;
 
 /// The source of all chance in a world: a key for each purpose.
 #[derive(Debug, Clone)]

@@ -216,6 +216,7 @@ impl Listeners {
     }
 
     /// `day` counts from the world's first.
+    #[inline]
     pub(crate) fn listener(&self, listener: u32, day: i64) -> Listener {
         let routine = self.routine(listener);
         let level = &self.levels[usize::from(routine.level)];

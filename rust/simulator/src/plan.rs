@@ -6,7 +6,7 @@ use chrono::{Days, NaiveDate};
 
 use crate::{
     Model,
-    chance::{Purpose, Quantiles, exp, mix, normal, scale, unit},
+    chance::{Purpose, Quantiles, exp, normal, scale, unit},
     config::MAX_DAYS,
     listener::{MAX_SESSIONS, Routine, Slot, Today},
     place::Clock,
@@ -88,9 +88,8 @@ impl Entry {
 /// The sessions that enter the log of a partition in some consecutive buckets.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    entries: Vec<Entry>,
-    /// Where each bucket's entries begin, and where the last one's end.
-    bounds: Vec<u32>,
+    /// By bucket, in order of their keys.
+    entries: Vec<Vec<Entry>>,
 }
 
 /// How many milliseconds phones have no network.
@@ -115,7 +114,7 @@ impl Plan {
             })
             .collect();
         let late = model.config.faults.late;
-        let mut entries = Vec::new();
+        let mut entries = vec![Vec::new(); cut.plan_buckets as usize];
         let mut slots = [Slot { start_s: 0, limit_s: 0, hour: 0 }; MAX_SESSIONS];
         let mut listener = u64::from(partition);
         while listener < model.config.listeners {
@@ -125,12 +124,12 @@ impl Plan {
                 let clock = &clocks[usize::from(routine.home)];
                 let now = clock.utc_s(0) * 1_000_000 < window_us.end && clock.end_s() * 1_000_000 > window_us.start;
                 let key = day_key(number, today.day);
-                let offline = unit(model.seed.draw(Purpose::OfflineDay, key));
-                let offline_bits = mix(model.seed.draw(Purpose::OfflineDay, key));
-                let offline_us = model.offline_ms.get(offline_bits) * 1000 + scale(offline_bits, 60_000_000) as i64;
-                // The rate is per session, and there are no more than this many.
+                let bits = model.seed.draw(Purpose::OfflineDay, key);
+                let (offline, offline_ms) = (unit(bits), model.offline_ms.get(bits));
+                let offline_us = offline_ms * 1000 + scale(bits << 20, 60_000_000) as i64;
+                // Few are offline for days. The rate is per session, and there are no more than this many.
                 let perhaps_offline =
-                    offline < late * MAX_SESSIONS as f64 && clock.end_s() * 1_000_000 + offline_us >= window_us.start;
+                    clock.end_s() * 1_000_000 + offline_us >= window_us.start && offline < late * MAX_SESSIONS as f64;
                 if !now && !perhaps_offline {
                     continue;
                 }
@@ -141,23 +140,20 @@ impl Plan {
                     let session = session_key(key, n);
                     let online_us = if n == offline_slot { slot.start_s * 1_000_000 + offline_us } else { i64::MIN };
                     let entry = Entry { session, slot: *slot, online_us };
-                    if slot.start_s * 1_000_000 >= model.start_us && window_us.contains(&entry.enters_us()) {
-                        entries.push(entry);
+                    let enters_us = entry.enters_us();
+                    if slot.start_s * 1_000_000 >= model.start_us && window_us.contains(&enters_us) {
+                        entries[((enters_us - window_us.start) / cut.bucket_us) as usize].push(entry);
                     }
                 }
             }
             listener += u64::from(model.config.partitions);
         }
-        let bucket = |entry: &Entry| (entry.enters_us() - window_us.start) / cut.bucket_us;
-        entries.sort_unstable_by_key(|entry| (bucket(entry), entry.session));
-        let bounds =
-            (0..=cut.plan_buckets).map(|n| entries.partition_point(|entry| bucket(entry) < n) as u32).collect();
-        Self { entries, bounds }
+        Self { entries }
     }
 
     /// The sessions that enter in a bucket, counted from the plan's first.
     pub(crate) fn entries(&self, bucket: usize) -> &[Entry] {
-        &self.entries[self.bounds[bucket] as usize..self.bounds[bucket + 1] as usize]
+        &self.entries[bucket]
     }
 }
 

@@ -6,7 +6,7 @@
 
 use crate::{
     Model,
-    chance::{Chance, Purpose, Quantiles, exp, mix, normal, unit},
+    chance::{Chance, Purpose, Quantiles, exp, normal, unit},
     listener::Routine,
     row::{day_key, of_session, session_key},
 };
@@ -17,8 +17,8 @@ const BLOCK_DAYS: i64 = 16;
 /// Blocks after which nobody works on a playlist any more.
 const LIFE_BLOCKS: i64 = 14;
 
-/// The chance that a block has a day on which a playlist is made, if the listener listens on it.
-const MADE: f64 = 0.28;
+/// In so many blocks of 256 there is a day on which a playlist is made, if the listener listens on it.
+const MADE: u8 = 72;
 
 /// Days after which the wish to work on a playlist is e times smaller.
 const FADES_DAYS: f64 = 40.0;
@@ -59,12 +59,14 @@ impl Playlists {
 pub(crate) fn playlist_of(model: &Model, session: u64, routine: Routine) -> Option<u64> {
     let (listener, day, slot) = of_session(session);
     let newest = day.div_euclid(BLOCK_DAYS);
-    for block in (newest - LIFE_BLOCKS..=newest).rev() {
+    let mut made = blocks(model, listener, newest);
+    let usual = model.listeners.sessions_a_day(routine) * FADES_DAYS * 100.0;
+    while made != 0 {
+        let back = made.trailing_zeros();
+        made &= made - 1;
+        let block = newest - i64::from(back);
         let bits = model.seed.draw(Purpose::Playlist, u64::from(listener) << 16 | (block + LIFE_BLOCKS) as u64);
-        if unit(bits) >= MADE {
-            continue;
-        }
-        let made_on = block * BLOCK_DAYS + (mix(bits) & 15) as i64;
+        let made_on = block * BLOCK_DAYS + (bits & 15) as i64;
         let age = day - made_on;
         if made_on < 0 || age < 0 {
             continue;
@@ -73,8 +75,7 @@ pub(crate) fn playlist_of(model: &Model, session: u64, routine: Routine) -> Opti
         if age == 0 && slot == 0 {
             return Some(first);
         }
-        let wanted = model.playlists.sittings.get(bits) as f64 / 100.0;
-        let keen = wanted / (model.listeners.sessions_a_day(routine) * FADES_DAYS) * model.playlists.wish[age as usize];
+        let keen = model.playlists.sittings.get(bits >> 4) as f64 / usual * model.playlists.wish[age as usize];
         let sits = unit(model.seed.draw(Purpose::PlaylistSittings, session ^ bits)) < keen.min(0.9);
         // Looked at last, for it is dear: nobody may have listened on the day.
         if sits && model.sessions_of(listener, routine, made_on)?.next() == Some(first) {
@@ -82,4 +83,17 @@ pub(crate) fn playlist_of(model: &Model, session: u64, routine: Routine) -> Opti
         }
     }
     None
+}
+
+/// The blocks in which a listener may have made a playlist, from the newest in the lowest bit backwards.
+#[inline]
+fn blocks(model: &Model, listener: u32, newest: i64) -> u32 {
+    // A draw decides on eight blocks, counted from one before any world: all at once, for a branch for each would cost more.
+    let number = (newest + 1) as u64;
+    let draws: [[u8; 8]; LIFE_BLOCKS as usize / 8 + 2] = std::array::from_fn(|n| {
+        let eight = number / 8 + n as u64;
+        model.seed.draw(Purpose::PlaylistBlocks, u64::from(listener) << 16 | eight).to_le_bytes()
+    });
+    let of_blocks = &draws.as_flattened()[(number % 8) as usize..][..=LIFE_BLOCKS as usize];
+    of_blocks.iter().fold(0, |made, &byte| made << 1 | u32::from(byte < MADE))
 }
