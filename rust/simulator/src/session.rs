@@ -4,6 +4,8 @@
 //! by context. Each playback's start reason is the last one's end reason. A session is played from its key alone, and can be
 //! played a piece at a time: a [`Player`] is where it stands.
 
+use std::hint::select_unpredictable;
+
 use downbeat_model::{Context, EventType, Fault, ReasonEnd, ReasonStart};
 
 use crate::{
@@ -37,6 +39,27 @@ const CONTEXTS: [(Context, f64, f64, f64); 6] = [
     (Context::PersonalizedPlaylist, 0.018, -0.06, 0.69),
     (Context::Charts, 0.014, 0.04, 0.50),
 ];
+
+/// Milliseconds from the end of a track to the beginning of the next, and bits for more: three in four go on at once, some
+/// buttons are pressed while nothing plays.
+const PAUSES_MS: [(i64, u64); 3] = [(0, 255), (1_000, 0x1fff), (8_000, 0xffff)];
+
+/// How much more than the mean is skipped of the first playbacks of a session, and of those after: of what came by itself, and
+/// of what was reached by hand.
+const MOMENTS: [[f64; 5]; 2] = [[-0.12, -0.11, -0.11, -0.11, -0.09], [-0.12, 0.09, 0.09, 0.09, 0.09]];
+
+/// What ends a playback that is skipped, by how often.
+const SKIPS: [ReasonEnd; 3] = [ReasonEnd::FwdBtn, ReasonEnd::BackBtn, ReasonEnd::EndPlay];
+
+/// What begins a playback, by what ended the one before.
+const NEXT_REASONS: [ReasonStart; ReasonEnd::ALL.len()] = {
+    let mut next = [ReasonStart::ClickRow; ReasonEnd::ALL.len()];
+    next[ReasonEnd::TrackDone.index()] = ReasonStart::TrackDone;
+    next[ReasonEnd::FwdBtn.index()] = ReasonStart::FwdBtn;
+    next[ReasonEnd::BackBtn.index()] = ReasonStart::BackBtn;
+    next[ReasonEnd::TrackError.index()] = ReasonStart::TrackError;
+    next
+};
 
 /// The distributions behind sessions.
 #[derive(Debug)]
@@ -301,12 +324,8 @@ impl Player {
     fn listen(&mut self, model: &Model, listener: u32, day: i64, out: &mut impl FnMut(Arrival)) {
         self.shuffle ^= self.played == self.toggled;
         let (what, whether, how) = (self.chance.bits(), self.chance.bits(), self.chance.bits());
-        // Some buttons are pressed while nothing plays.
-        self.time_ms += match what >> 56 {
-            0..=195 => (how & 255) as i64,
-            196..=235 => 1_000 + (how & 0x1fff) as i64,
-            _ => 8_000 + (how & 0xffff) as i64,
-        };
+        let (least_ms, most_ms) = PAUSES_MS[usize::from(what >> 56 > 195) + usize::from(what >> 56 > 235)];
+        self.time_ms += least_ms + (how & most_ms) as i64;
         let (context, _, nervous, familiar) = CONTEXTS[usize::from(self.context)];
         let back = if self.before_last == NONE { self.last } else { self.before_last };
         let track = if self.reason_start == ReasonStart::BackBtn && back != NONE {
@@ -316,12 +335,7 @@ impl Player {
         };
         let length_ms = model.catalogue.length_ms(track);
         let by_hand = matches!(self.reason_start, ReasonStart::FwdBtn | ReasonStart::BackBtn);
-        let moment = match self.played {
-            0 => -0.12,
-            1..=3 if !by_hand => -0.11,
-            _ if by_hand => 0.09,
-            _ => -0.09,
-        };
+        let moment = MOMENTS[usize::from(by_hand)][usize::from(self.played.min(4))];
         // Who has gone through so many has found something, or does not listen closely any more.
         let settled = -0.016 * f64::from(self.played.saturating_sub(18).min(28));
         let skip = f64::from(self.base) + moment + nervous + settled;
@@ -334,12 +348,8 @@ impl Player {
             };
             (EventType::Skip, (length_ms as f64 * unit(mix(how)).sqrt()) as i64, reason)
         } else if unit(whether) < skip {
-            let reason = match how >> 52 & 255 {
-                0..=202 => ReasonEnd::FwdBtn,
-                203..=233 => ReasonEnd::BackBtn,
-                _ => ReasonEnd::EndPlay,
-            };
-            (EventType::Skip, skip_ms(model, mix(how), length_ms), reason)
+            let button = SKIPS[usize::from(how >> 52 & 255 > 202) + usize::from(how >> 52 & 255 > 233)];
+            (EventType::Skip, skip_ms(model, mix(how), length_ms), button)
         } else if whether & 0x7ff == 0 {
             // Something broke: no skip, for nobody wanted it.
             (EventType::Play, scale(mix(how), length_ms as u64) as i64, ReasonEnd::TrackError)
@@ -355,13 +365,7 @@ impl Player {
         self.emit(model, self.time_ms, event_type, &details, out);
         self.react(model, event_type, &details, mix(whether), out);
         (self.before_last, self.last) = (self.last, track);
-        self.reason_start = match reason_end {
-            ReasonEnd::TrackDone => ReasonStart::TrackDone,
-            ReasonEnd::FwdBtn => ReasonStart::FwdBtn,
-            ReasonEnd::BackBtn => ReasonStart::BackBtn,
-            ReasonEnd::TrackError => ReasonStart::TrackError,
-            _ => ReasonStart::ClickRow,
-        };
+        self.reason_start = NEXT_REASONS[reason_end.index()];
         // Whoever looks for something else often looks elsewhere; playlists end, too.
         if self.reason_start == ReasonStart::ClickRow && how >> 40 & 3 != 0 || how >> 32 & 127 == 0 {
             self.context = model.tables.contexts.get(mix(what)) as u8;
@@ -378,19 +382,17 @@ impl Player {
         if u < familiar {
             return self.owned(model, listener, day, self.place(more));
         }
-        // A fraction that is as good as new.
-        let v = (u - familiar) / (1.0 - familiar);
-        if v < f64::from(self.hit_share) {
+        let new = 1.0 - familiar;
+        if u < familiar + new * f64::from(self.hit_share) {
             return self.hit;
         }
-        if v > 0.88
+        if u > familiar + new * 0.88
             && let Some(track) = model.catalogue.new_release(more, day)
         {
             return track;
         }
-        // What everybody plays, or rather what they like.
-        let anything = matches!(context, Context::Charts | Context::EditorialPlaylist) || more & 3 == 0;
-        model.catalogue.to_taste(if anything { ANYTHING } else { self.taste }, more, day)
+        let everybody = matches!(context, Context::Charts | Context::EditorialPlaylist);
+        self.to_taste(model, more, day, everybody)
     }
 
     /// A place in the listener's library; some they play far more than others.
@@ -401,16 +403,30 @@ impl Player {
         (f64::from(self.library_tracks) * square * square * u) as u64
     }
 
-    /// The track at a place in the listener's library; in time each makes room for another.
+    /// The track at a place in the listener's library.
     #[inline]
     fn owned(&self, model: &Model, listener: u32, day: i64, place: u64) -> u32 {
+        let (since, bits) = self.since(model, listener, day, place);
+        self.to_taste(model, bits, since, false)
+    }
+
+    /// Since when the track at a place in the listener's library has been there, for in time each makes room for another, and 64
+    /// bits that decide on the track.
+    #[inline]
+    fn since(&self, model: &Model, listener: u32, day: i64, place: u64) -> (i64, u64) {
         let keep = model.listeners.library(listener, place);
         let stays = 90 + (keep & 511) as i64;
         let turn = (model.start_day + day + (keep >> 20 & 1023) as i64) / stays;
         // What it makes room for was there by then.
         let since = turn * stays - (keep >> 20 & 1023) as i64 - model.start_day;
-        let bits = mix(keep ^ turn as u64);
-        model.catalogue.to_taste(if bits & 3 == 0 { ANYTHING } else { self.taste }, bits, since)
+        (since, mix(keep ^ turn as u64))
+    }
+
+    /// A track there is on a day: what `everybody` plays, or rather what the listener likes.
+    #[inline]
+    fn to_taste(&self, model: &Model, bits: u64, day: i64, everybody: bool) -> u32 {
+        let taste = select_unpredictable(everybody | (bits & 3 == 0), ANYTHING, self.taste);
+        model.catalogue.to_taste(taste, bits, day)
     }
 
     /// What the listener thinks of a playback, at a moment of it. Likes and unlikes come with what was heard, dislikes with what was not.
@@ -580,17 +596,13 @@ fn skip_ms(model: &Model, bits: u64, length_ms: i64) -> i64 {
     let most = length_ms * 97 / 100;
     // The same 12 bits that choose the quantile.
     let u = ((bits & 4095) as f64 + 0.5) / 4096.0;
-    let ms = match model.tables.skips_ms.get(bits) {
-        0 => 0,
-        ms if u < EARLY => ms + (bits >> 12 & 15) as i64,
-        _ => {
-            let rest = (most - EARLY_MS as i64).max(0) as f64;
-            let share = (u - EARLY) / (1.0 - EARLY);
-            // Later rather than sooner.
-            EARLY_MS as i64 + (rest * share * (1.5 - 0.5 * share)) as i64 + (bits >> 12 & 63) as i64
-        }
-    };
-    ms.min(most)
+    let ms = model.tables.skips_ms.get(bits);
+    let early = ms + select_unpredictable(ms == 0, 0, (bits >> 12 & 15) as i64);
+    let rest = (most - EARLY_MS as i64).max(0) as f64;
+    let share = (u - EARLY) / (1.0 - EARLY);
+    // Later rather than sooner.
+    let late = EARLY_MS as i64 + (rest * share * (1.5 - 0.5 * share)) as i64 + (bits >> 12 & 63) as i64;
+    select_unpredictable(u < EARLY, early, late).min(most)
 }
 
 /// Where the connection comes from: at home, but for a journey of some days now and then.
