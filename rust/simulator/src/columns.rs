@@ -261,10 +261,10 @@ impl<'a> Rows<'a> {
                 36,
                 column,
                 |bucket, rows, out| {
-                    out.extend_fixed(rows.iter().map(|row| {
+                    out.extend_fixed(rows, |row, text| {
                         let (high, low) = event_id(model, bucket.key(row));
-                        text::uuid(high, low)
-                    }));
+                        text::uuid(high, low, text);
+                    });
                 },
                 as_it_is,
             ),
@@ -288,7 +288,7 @@ impl<'a> Rows<'a> {
                 column,
                 |bucket, rows, out| {
                     let mut times = Times::new();
-                    out.extend_fixed(rows.iter().map(|row| times.utc(bucket.time_ms(row))));
+                    out.extend_fixed(rows, |row, text| times.utc(bucket.time_ms(row), text));
                 },
                 |bucket, row, form, out| {
                     let time_ms = bucket.time_ms(row);
@@ -299,7 +299,7 @@ impl<'a> Rows<'a> {
                     let wrong = row.faults.contains(Fault::ClockSkew);
                     if wrong {
                         let time_ms = model.faults.wrong_time(bucket.session(row).key, time_ms);
-                        out.extend_fixed([Times::new().utc(time_ms)].into_iter());
+                        out.extend_fixed(&[time_ms], |&time_ms, text| Times::new().utc(time_ms, text));
                     }
                     wrong
                 },
@@ -318,7 +318,7 @@ impl<'a> Rows<'a> {
                 column,
                 |bucket, rows, out| {
                     let texts = bucket.session_ids(model);
-                    out.extend_fixed(rows.iter().map(|row| texts[row.session as usize]));
+                    out.extend_fixed(rows, |row, text| *text = texts[row.session as usize]);
                 },
                 as_it_is,
             ),
@@ -329,7 +329,7 @@ impl<'a> Rows<'a> {
                     // Few are without.
                     for (n, rows) in rows.split(|row| !row.has_track()).enumerate() {
                         out.extend_nulls(usize::from(n > 0));
-                        out.extend_fixed(rows.iter().map(|row| track_uri(model.catalogue.track_id(row.track))));
+                        out.extend_fixed(rows, |row, text| track_uri(model.catalogue.track_id(row.track), text));
                     }
                 },
                 as_it_is,
@@ -340,7 +340,7 @@ impl<'a> Rows<'a> {
                 |bucket, rows, out| {
                     rare(rows, Row::has_playlist, out, |row, out| {
                         let id = bucket.session(row).playlist_id(model);
-                        out.extend_fixed([playlist_uri(id)].into_iter());
+                        out.extend_fixed(&[id], |&id, text| playlist_uri(id, text));
                     });
                 },
                 as_it_is,
@@ -565,15 +565,15 @@ const REASON_ENDS: [&str; ReasonEnd::ALL.len()] = texts!(ReasonEnd);
 
 /// A track's URI. The model's prefix is 15 bytes long, or this does not compile, and so with the other.
 #[inline]
-pub(crate) fn track_uri(id: u64) -> [u8; 26] {
+pub(crate) fn track_uri(id: u64, text: &mut [u8; 26]) {
     const PREFIX: &[u8; 15] = ids::TRACK_PREFIX.as_bytes().first_chunk().expect("15 bytes");
-    text::uri(PREFIX, id)
+    text::uri(PREFIX, id, text);
 }
 
 /// A playlist's URI.
-fn playlist_uri(id: u64) -> [u8; 29] {
+fn playlist_uri(id: u64, text: &mut [u8; 29]) {
     const PREFIX: &[u8; 18] = ids::PLAYLIST_PREFIX.as_bytes().first_chunk().expect("18 bytes");
-    text::uri(PREFIX, id)
+    text::uri(PREFIX, id, text);
 }
 
 /// The id of an event: a version 4 UUID.

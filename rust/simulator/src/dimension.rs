@@ -53,9 +53,12 @@ fn track_column(model: &Model, rows: Range<u32>, column: usize) -> Result<ArrayR
     let catalogue = &model.catalogue;
     Ok(match column {
         0 => int64s(rows, |track| catalogue.track_id(track)),
-        1 => texts(rows, |track, out| {
-            out.extend_from_slice(&track_uri(catalogue.track_id(track)));
-        })?,
+        1 => {
+            let mut out = TextColumn::new(rows.len(), 26);
+            let rows: Vec<u32> = rows.collect();
+            out.extend_fixed(&rows, |&track, text| track_uri(catalogue.track_id(track), text));
+            out.finish()?
+        }
         2 => texts(rows, |track, out| {
             names::track(&mut catalogue.track_name(track), country_of(model, catalogue.artist_of(track)), out);
         })?,

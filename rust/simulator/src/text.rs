@@ -189,21 +189,15 @@ impl TextColumn {
         self.offsets.push(self.values.len() as i32);
     }
 
-    /// Adds values of `N` bytes each, which must be ASCII.
+    /// Adds a text of `N` bytes for each item: `write` puts it, which must be ASCII, in its place, for a copy would cost more.
     #[inline]
-    pub(crate) fn extend_fixed<const N: usize>(&mut self, texts: impl ExactSizeIterator<Item = [u8; N]>) {
-        let (count, begin) = (texts.len(), self.values.len());
-        self.values.reserve(count * N);
-        let mut written = 0;
-        let (room, _) = self.values.spare_capacity_mut().as_chunks_mut::<N>();
-        for (room, text) in room[..count].iter_mut().zip(texts) {
-            room.write_copy_of_slice(&text);
-            written += 1;
-        }
-        // SAFETY: so many chunks of `N` bytes after the old end have been written, and are within the capacity.
-        unsafe { self.values.set_len(begin + written * N) };
-        self.validity.repeat(true, written, self.offsets.len() - 1);
-        self.offsets.extend((1..=written).map(|n| (begin + n * N) as i32));
+    pub(crate) fn extend_fixed<T, const N: usize>(&mut self, items: &[T], mut write: impl FnMut(&T, &mut [u8; N])) {
+        let (count, begin) = (items.len(), self.values.len());
+        self.values.resize(begin + count * N, 0);
+        let (room, _) = self.values[begin..].as_chunks_mut();
+        items.iter().zip(room).for_each(|(item, room)| write(item, room));
+        self.validity.repeat(true, count, self.offsets.len() - 1);
+        self.offsets.extend((1..=count).map(|n| (begin + n * N) as i32));
     }
 
     /// Adds the text of each item, copied with its whole block.
@@ -358,31 +352,55 @@ pub(crate) const fn hex(number: u64) -> [u8; 16] {
     (spread + ONES * 0x30 + letters * 39).to_be_bytes()
 }
 
+/// The 32 hexadecimal digits of two numbers: half the time of an event's id is these.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "sse2")]
+#[inline]
+fn hex_of_two(high: u64, low: u64) -> [[u8; 16]; 2] {
+    use std::arch::x86_64::{
+        __m128i, _mm_add_epi8, _mm_and_si128, _mm_cmpgt_epi8, _mm_cvtsi128_si64, _mm_set_epi64x, _mm_set1_epi8,
+        _mm_srli_epi16, _mm_unpackhi_epi8, _mm_unpackhi_epi64, _mm_unpacklo_epi8,
+    };
+    let bytes = _mm_set_epi64x(low.swap_bytes() as i64, high.swap_bytes() as i64);
+    let digits = |halves: __m128i| {
+        let halves = _mm_and_si128(halves, _mm_set1_epi8(15));
+        let letters = _mm_and_si128(_mm_cmpgt_epi8(halves, _mm_set1_epi8(9)), _mm_set1_epi8(39));
+        _mm_add_epi8(_mm_add_epi8(halves, _mm_set1_epi8(b'0' as i8)), letters)
+    };
+    let (high, low) = (digits(_mm_srli_epi16::<4>(bytes)), digits(bytes));
+    let text = |digits: __m128i| {
+        let (first, last) = (_mm_cvtsi128_si64(digits), _mm_cvtsi128_si64(_mm_unpackhi_epi64(digits, digits)));
+        (u128::from(last as u64) << 64 | u128::from(first as u64)).to_le_bytes()
+    };
+    [text(_mm_unpacklo_epi8(high, low)), text(_mm_unpackhi_epi8(high, low))]
+}
+
 /// A UUID with its hyphens.
 #[inline]
-pub(crate) const fn uuid(high: u64, low: u64) -> [u8; 36] {
-    let (high, low) = (hex(high), hex(low));
-    let mut text = [b'-'; 36];
-    text.split_at_mut(8).0.copy_from_slice(high.split_at(8).0);
-    text.split_at_mut(9).1.split_at_mut(4).0.copy_from_slice(high.split_at(8).1.split_at(4).0);
-    text.split_at_mut(14).1.split_at_mut(4).0.copy_from_slice(high.split_at(12).1);
-    text.split_at_mut(19).1.split_at_mut(4).0.copy_from_slice(low.split_at(4).0);
-    text.split_at_mut(24).1.copy_from_slice(low.split_at(4).1);
-    text
+pub(crate) fn uuid(high: u64, low: u64, text: &mut [u8; 36]) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: every processor of this architecture has SSE2.
+    let [high, low] = unsafe { hex_of_two(high, low) };
+    #[cfg(not(target_arch = "x86_64"))]
+    let [high, low] = [hex(high), hex(low)];
+    *text = *b"00000000-0000-0000-0000-000000000000";
+    text[..8].copy_from_slice(&high[..8]);
+    text[9..13].copy_from_slice(&high[8..12]);
+    text[14..18].copy_from_slice(&high[12..]);
+    text[19..23].copy_from_slice(&low[..4]);
+    text[24..].copy_from_slice(&low[4..]);
 }
 
 /// The 11 base-62 digits of an id below 2^63, after `prefix`: `M` is 11 more than `N`.
 #[inline]
-pub(crate) fn uri<const N: usize, const M: usize>(prefix: &[u8; N], mut id: u64) -> [u8; M] {
+pub(crate) fn uri<const N: usize, const M: usize>(prefix: &[u8; N], mut id: u64, text: &mut [u8; M]) {
     const { assert!(M == N + 11) };
-    let mut text = [0; M];
     text[..N].copy_from_slice(prefix);
     for at in [9, 7, 5, 3, 1] {
         text[N + at..N + at + 2].copy_from_slice(&PAIRS62[(id % 3844) as usize]);
         id /= 3844;
     }
     text[N] = BASE62[id as usize % 62];
-    text
 }
 
 /// A time zone's offset, or none, after a time.
@@ -394,50 +412,47 @@ pub(crate) enum Suffix {
     Minutes(i32),
 }
 
-const DAY_MS: i64 = 86_400_000;
+const MINUTE_MS: i64 = 60_000;
 
-/// Writes times: the date is worked out once for as many rows as it holds for.
+/// Writes times: all but the seconds is worked out once for as many rows as it holds for.
 #[derive(Debug)]
 pub(crate) struct Times {
-    /// When the day begins, in milliseconds since 1970 UTC.
-    day_ms: i64,
-    /// `YYYY-MM-DDTHH:MM:SS.mmmZ` of some time of the day.
+    /// When the minute begins, in milliseconds since 1970 UTC.
+    minute_ms: i64,
+    /// `YYYY-MM-DDTHH:MM:00.000Z`.
     text: [u8; 24],
 }
 
 impl Times {
     pub(crate) fn new() -> Self {
-        let mut times = Self { day_ms: 0, text: *b"0000-00-00T00:00:00.000Z" };
-        times.set_day(0);
+        let mut times = Self { minute_ms: 0, text: *b"0000-00-00T00:00:00.000Z" };
+        times.set_minute(0);
         times
     }
 
     #[cold]
-    fn set_day(&mut self, day: i64) {
-        let (year, month, of_month) = civil(day);
-        self.day_ms = day * DAY_MS;
-        for (at, number) in [(0, year / 100), (2, year % 100), (5, month), (8, of_month)] {
+    fn set_minute(&mut self, minute: i64) {
+        self.minute_ms = minute * MINUTE_MS;
+        let (year, month, day) = civil(minute.div_euclid(24 * 60));
+        let of_day = minute.rem_euclid(24 * 60) as u32;
+        let numbers = [(0, year / 100), (2, year % 100), (5, month), (8, day), (11, of_day / 60), (14, of_day % 60)];
+        for (at, number) in numbers {
             self.text[at..at + 2].copy_from_slice(&PAIRS[number as usize]);
         }
     }
 
     /// A time in milliseconds since 1970 UTC as `YYYY-MM-DDTHH:MM:SS.mmmZ`; years 0 to 9999.
     #[inline]
-    pub(crate) fn utc(&mut self, time_ms: i64) -> [u8; 24] {
-        let mut ms = (time_ms - self.day_ms) as u64;
-        if ms >= DAY_MS as u64 {
-            self.set_day(time_ms.div_euclid(DAY_MS));
-            ms = (time_ms - self.day_ms) as u64;
+    pub(crate) fn utc(&mut self, time_ms: i64, text: &mut [u8; 24]) {
+        if !(0..MINUTE_MS).contains(&(time_ms - self.minute_ms)) {
+            self.set_minute(time_ms.div_euclid(MINUTE_MS));
         }
-        let ms = ms as u32;
+        let ms = (time_ms - self.minute_ms) as u32;
         let (s, ms) = (ms / 1000, ms % 1000);
-        let text = &mut self.text;
-        text[11..13].copy_from_slice(&PAIRS[(s / 3600) as usize]);
-        text[14..16].copy_from_slice(&PAIRS[(s / 60 % 60) as usize]);
-        text[17..19].copy_from_slice(&PAIRS[(s % 60) as usize]);
+        *text = self.text;
+        text[17..19].copy_from_slice(&PAIRS[s as usize]);
         text[20] = b'0' + (ms / 100) as u8;
         text[21..23].copy_from_slice(&PAIRS[(ms % 100) as usize]);
-        *text
     }
 }
 
@@ -447,8 +462,8 @@ pub(crate) fn iso_time(time_ms: i64, separator: u8, suffix: Suffix, out: &mut Ve
         Suffix::Minutes(minutes) => time_ms + i64::from(minutes) * 60_000,
         Suffix::Nothing => time_ms,
     };
-    let mut times = Times::new();
-    let mut text = times.utc(local_ms);
+    let mut text = [0; 24];
+    Times::new().utc(local_ms, &mut text);
     text[10] = separator;
     out.extend_from_slice(&text[..23]);
     if let Suffix::Minutes(minutes) = suffix {
@@ -495,7 +510,9 @@ mod tests {
             "2100-03-01T00:00:00.100Z",
         ] {
             let ms = time.parse::<chrono::DateTime<chrono::Utc>>().unwrap().timestamp_millis();
-            assert_eq!(times.utc(ms), *time.as_bytes());
+            let mut text = [0; 24];
+            times.utc(ms, &mut text);
+            assert_eq!(text, *time.as_bytes());
         }
         assert_eq!(text(|out| iso_time(0, b'T', Suffix::Minutes(330), out)), "1970-01-01T05:30:00.000+05:30");
         assert_eq!(text(|out| iso_time(0, b' ', Suffix::Nothing, out)), "1970-01-01 00:00:00.000");
@@ -507,10 +524,14 @@ mod tests {
         for id in [0, 9, 10, 99, 100, 12_345, u64::MAX / 2] {
             assert_eq!(text(|out| decimal(id, out)), id.to_string());
             assert_eq!(hex(id), ids::session_text(id));
-            assert_eq!(&uri::<15, 26>(b"downbeat:track:", id), ids::track_uri(id).as_bytes());
+            let mut text = [0; 26];
+            uri(b"downbeat:track:", id, &mut text);
+            assert_eq!(text, ids::track_uri(id).as_bytes());
             let low = id.wrapping_mul(0x1234_5678_9abc_def1);
             let bytes = (u128::from(id) << 64 | u128::from(low)).to_be_bytes();
-            assert_eq!(uuid(id, low), ids::uuid_text(&bytes));
+            let mut text = [0; 36];
+            uuid(id, low, &mut text);
+            assert_eq!(text, ids::uuid_text(&bytes));
         }
     }
 
