@@ -198,18 +198,9 @@ impl Alias {
     /// The index of one weight.
     #[inline]
     pub(crate) fn get(&self, bits: u64) -> usize {
-        self.get_and_rest(bits).0
-    }
-
-    /// The index of one weight, and bits that are left for a choice within it.
-    #[inline]
-    fn get_and_rest(&self, bits: u64) -> (usize, u64) {
-        let place = u64::from(bits as u32) * self.0.len() as u64;
-        let cell = (place >> 32) as usize;
+        let cell = (u64::from(bits as u32) * self.0.len() as u64 >> 32) as usize;
         let (threshold, other) = self.0[cell];
-        let index = select_unpredictable(((bits >> 32) as u32) < threshold, cell, other as usize);
-        // Where in the cell it fell, then what matters least of the bits that chose between its two.
-        (index, place << 32 | bits >> 32)
+        select_unpredictable(((bits >> 32) as u32) < threshold, cell, other as usize)
     }
 }
 
@@ -217,14 +208,18 @@ impl Alias {
 ///
 /// The first ranks are weighted one by one, the others in groups that grow by 2 %, evenly inside.
 #[derive(Debug, Clone)]
-pub(crate) struct Ranks {
-    groups: Alias,
-    /// First rank of each group, and the number of ranks after the last.
-    bounds: Vec<u64>,
+pub(crate) struct Ranks(Vec<Groups>);
+
+/// A cell of an [`Alias`] over groups of ranks, with the groups themselves: one load after the other would take longer.
+#[derive(Debug, Clone)]
+struct Groups {
+    threshold: u32,
+    /// The cell's own group, and the other: its first rank, and how many it has.
+    groups: [(u32, u32); 2],
 }
 
 impl Ranks {
-    /// `exponents`: (first rank, counted from 1; exponent from there on), the first from rank 1.
+    /// For fewer than 2^32 ranks. `exponents`: (first rank, counted from 1; exponent from there on), the first from rank 1.
     pub(crate) fn new(count: u64, exponents: &[(u64, f64)]) -> Self {
         const SINGLE: u64 = 256;
         let mut bounds = vec![0];
@@ -248,15 +243,19 @@ impl Ranks {
             bounds.push(until);
             from = until;
         }
-        Self { groups: Alias::new(&weights), bounds }
+        let group = |n: usize| (bounds[n] as u32, (bounds[n + 1] - bounds[n]) as u32);
+        let cells = Alias::new(&weights).0.into_iter().enumerate();
+        Self(cells.map(|(n, (threshold, other))| Groups { threshold, groups: [group(n), group(other as usize)] }).collect())
     }
 
     /// A rank, counted from 0.
     #[inline]
     pub(crate) fn get(&self, bits: u64) -> u64 {
-        let (group, rest) = self.groups.get_and_rest(bits);
-        let (from, until) = (self.bounds[group], self.bounds[group + 1]);
-        from + scale(rest, until - from)
+        let place = u64::from(bits as u32) * self.0.len() as u64;
+        let Groups { threshold, groups: [own, other] } = self.0[(place >> 32) as usize];
+        let (from, count) = select_unpredictable(((bits >> 32) as u32) < threshold, own, other);
+        // Where in the cell it fell decides within the group.
+        u64::from(from) + (u64::from(place as u32) * u64::from(count) >> 32)
     }
 }
 

@@ -26,8 +26,8 @@ pub(crate) struct Cut {
 
 impl Cut {
     const HOUR_US: i64 = 3600 * 1_000_000;
-    /// Rows of a bucket at the busiest hour, about 1 MB.
-    const BUCKET_ROWS: u64 = 24 * 1024;
+    /// Rows of a bucket at the busiest hour, 2 MB: fewer sessions are cut in pieces than by smaller ones.
+    const BUCKET_ROWS: u64 = 64 * 1024;
     /// Sessions of a plan, about 40 MB.
     const PLAN_SESSIONS: u64 = 1_000_000;
 
