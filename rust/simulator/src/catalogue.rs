@@ -8,7 +8,7 @@
 
 use std::hint::select_unpredictable;
 
-use crate::chance::{Chance, Purpose, Quantiles, Ranks, Seed, exp, mix, normal, scale, unit};
+use crate::chance::{Chance, Purpose, Quantiles, Ranks, Seed, exp, mix, normal, scale, scatter, unit};
 
 /// Genres, and the shares of artists in them.
 pub(crate) const GENRES: [(&str, f64); 24] = [
@@ -51,6 +51,10 @@ pub(crate) struct Catalogue {
     popularity: Ranks,
     /// Tracks per artist.
     output: Ranks,
+    /// What makes the tracks' genres differ from world to world.
+    genre_key: u32,
+    /// Last bytes of artists' numbers.
+    genre_cells: u32,
     /// The genre of an artist by its number's last byte.
     genres: [u8; CELLS as usize],
     /// The last bytes of the artists of each genre.
@@ -86,6 +90,8 @@ impl Catalogue {
             cells[usize::from(genre)].push(cell as u8);
         }
         Self {
+            genre_key: seed.draw(Purpose::TrackGenre, 0) as u32,
+            genre_cells: artists.min(CELLS) as u32,
             genres,
             cells,
             artists,
@@ -175,7 +181,7 @@ impl Catalogue {
     /// One of the artists of the track's genre; the share of tracks that an artist has is that of their rank among all.
     pub(crate) fn artist_of(&self, track: u32) -> u32 {
         let cells = &self.cells[usize::from(self.genre(track))];
-        let (all, own) = (self.artists.min(CELLS), cells.len() as u64);
+        let (all, own) = (u64::from(self.genre_cells), cells.len() as u64);
         let rank = self.output.get(self.seed.draw(Purpose::TrackArtist, u64::from(track))) * own / all;
         let artist = rank / own * all + u64::from(cells[(rank % own) as usize]);
         // The last round of last bytes need not be whole.
@@ -196,8 +202,7 @@ impl Catalogue {
     /// The genre of a track, which decides who can be its artist: it is asked for all the time.
     #[inline]
     pub(crate) fn genre(&self, track: u32) -> u8 {
-        let cell = scale(self.seed.draw(Purpose::TrackGenre, u64::from(track)), self.artists.min(CELLS));
-        self.genres[cell as u8 as usize]
+        self.genres[scatter(track ^ self.genre_key, self.genre_cells) as u8 as usize]
     }
 
     /// In milliseconds.

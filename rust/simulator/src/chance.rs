@@ -8,7 +8,7 @@
 use std::hint::select_unpredictable;
 
 /// The fractional part of the golden ratio: successive multiples are far apart.
-const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+pub(crate) const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// A bijection of 64 bits under which similar numbers become unrelated ones.
 pub(crate) const fn mix(mut x: u64) -> u64 {
@@ -17,6 +17,16 @@ pub(crate) const fn mix(mut x: u64) -> u64 {
     x ^= x >> 27;
     x = x.wrapping_mul(0x94d0_49bb_1331_11eb);
     x ^ (x >> 31)
+}
+
+/// A number below `bound` for one of 32 bits: half of lowbias32 (Wellons 2018), for what is asked so often that [`mix`] would show.
+#[inline]
+pub(crate) const fn scatter(mut x: u32, bound: u32) -> u32 {
+    x ^= x >> 16;
+    x = x.wrapping_mul(0x7feb_352d);
+    x ^= x >> 15;
+    x = x.wrapping_mul(0x846c_a68b);
+    (x as u64 * bound as u64 >> 32) as u32
 }
 
 /// What a draw is for. Two purposes share no chance.

@@ -6,7 +6,7 @@
 use downbeat_model::{EventType, Fault};
 
 use crate::{
-    chance::{Purpose, Seed, mix, scale, unit},
+    chance::{GOLDEN, Purpose, Seed, mix, scale, unit},
     config::FaultRates,
     row::{Faults, is_playback},
 };
@@ -162,10 +162,10 @@ impl FaultModel {
         faults
     }
 
-    /// Whether a row is sent again: `bits` are those of the event, mixed.
+    /// Whether a row is sent again: `bits` are those that [`faults`](Self::faults) looked at, of which it sees others.
     #[inline]
     pub(crate) fn is_resent(&self, bits: u64, key: u64, faults: Faults, event_type: EventType) -> bool {
-        ((bits >> 32) as u32) < self.duplicate
+        ((bits.wrapping_mul(GOLDEN) >> 32) as u32) < self.duplicate
             && (faults.is_empty() || !self.form(key).spoils(column::EVENT_ID, faults, event_type))
     }
 

@@ -324,6 +324,7 @@ impl Player {
     fn listen(&mut self, model: &Model, listener: u32, day: i64, out: &mut impl FnMut(Arrival)) {
         self.shuffle ^= self.played == self.toggled;
         let (what, whether, how) = (self.chance.bits(), self.chance.bits(), self.chance.bits());
+        let more = mix(how);
         let (least_ms, most_ms) = PAUSES_MS[usize::from(what >> 56 > 195) + usize::from(what >> 56 > 235)];
         self.time_ms += least_ms + (how & most_ms) as i64;
         let (context, _, nervous, familiar) = CONTEXTS[usize::from(self.context)];
@@ -346,16 +347,16 @@ impl Player {
                 231..=243 => ReasonEnd::Logout,
                 _ => ReasonEnd::Remote,
             };
-            (EventType::Skip, (length_ms as f64 * unit(mix(how)).sqrt()) as i64, reason)
+            (EventType::Skip, (length_ms as f64 * unit(more).sqrt()) as i64, reason)
         } else if unit(whether) < skip {
             let button = SKIPS[usize::from(how >> 52 & 255 > 202) + usize::from(how >> 52 & 255 > 233)];
-            (EventType::Skip, skip_ms(model, mix(how), length_ms), button)
+            (EventType::Skip, skip_ms(model, more, length_ms), button)
         } else if whether & 0x7ff == 0 {
             // Something broke: no skip, for nobody wanted it.
-            (EventType::Play, scale(mix(how), length_ms as u64) as i64, ReasonEnd::TrackError)
+            (EventType::Play, scale(more, length_ms as u64) as i64, ReasonEnd::TrackError)
         } else if whether & 0x7f == 1 {
             // Went back within the track.
-            (EventType::Play, length_ms + scale(mix(how), length_ms as u64 / 2) as i64, ReasonEnd::TrackDone)
+            (EventType::Play, length_ms + scale(more, length_ms as u64 / 2) as i64, ReasonEnd::TrackDone)
         } else {
             (EventType::Play, length_ms, ReasonEnd::TrackDone)
         };
@@ -363,7 +364,7 @@ impl Player {
         let reason_start = self.reason_start;
         let details = Details { track, ms_played, context, reason_start, reason_end };
         self.emit(model, self.time_ms, event_type, &details, out);
-        self.react(model, event_type, &details, mix(whether), out);
+        self.react(model, event_type, &details, more, out);
         (self.before_last, self.last) = (self.last, track);
         self.reason_start = NEXT_REASONS[reason_end.index()];
         // Whoever looks for something else often looks elsewhere; playlists end, too.
@@ -377,11 +378,12 @@ impl Player {
     /// A track for a context: one of the listener's own, or one that is new to them.
     #[inline]
     fn choose(&mut self, model: &Model, listener: u32, day: i64, familiar: f64, context: Context, bits: u64) -> u32 {
-        let more = mix(bits);
         let u = unit(bits);
         if u < familiar {
-            return self.owned(model, listener, day, self.place(more));
+            // The bits that matter least to the fraction.
+            return self.owned(model, listener, day, self.place(bits << 24));
         }
+        let more = mix(bits);
         let new = 1.0 - familiar;
         if u < familiar + new * f64::from(self.hit_share) {
             return self.hit;
@@ -545,7 +547,6 @@ impl Player {
         self.events += 1;
         let bits = model.seed.draw(Purpose::Event, key);
         let faults = if self.wrong_clock { Faults::WRONG_CLOCK } else { model.faults.faults(bits, key, event_type) };
-        let bits = mix(bits);
         // And a copy within the span.
         let last_us = self.enters_us + SPAN_US - 1 - COPY_WITHIN_US;
         let offline = time_ms * 1000 < self.online_us;
