@@ -209,7 +209,7 @@ impl Catalogue {
     #[inline]
     pub(crate) fn length_ms(&self, track: u32) -> i64 {
         let bits = self.seed.draw(Purpose::TrackLength, u64::from(track));
-        (self.lengths_ms.get(bits) + (bits >> 12) as i64 % 256).clamp(35_000, MAX_LENGTH_MS)
+        self.lengths_ms.get(bits).clamp(35_000, MAX_LENGTH_MS)
     }
 
     /// Whether a track is in the catalogue.

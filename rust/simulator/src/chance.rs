@@ -147,20 +147,21 @@ pub(crate) const fn unit(bits: u64) -> f64 {
     (bits >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
 }
 
-/// A distribution of whole numbers as its quantiles: a draw costs one load.
+/// A distribution of whole numbers as its quantiles, straight between them: a draw costs two loads, from a table so small that
+/// it stays near.
 #[derive(Debug, Clone)]
-pub(crate) struct Quantiles(Box<[u32; Self::CELLS]>);
+pub(crate) struct Quantiles(Box<[u32; Self::STEPS + 1]>);
 
 impl Quantiles {
-    const CELLS: usize = 4096;
+    const STEPS: usize = 1024;
 
-    /// From the inverse distribution function; values from 0 to 2^32.
+    /// From the inverse distribution function, which never falls; values from 0 to 2^32.
     pub(crate) fn new(inverse: impl Fn(f64) -> f64) -> Self {
-        let mut cells = Box::new([0; Self::CELLS]);
-        for (i, cell) in cells.iter_mut().enumerate() {
-            *cell = inverse((i as f64 + 0.5) / Self::CELLS as f64) as u32;
+        let mut values = Box::new([0; Self::STEPS + 1]);
+        for (i, value) in values.iter_mut().enumerate() {
+            *value = inverse((i as f64 + 0.5) / (Self::STEPS + 1) as f64) as u32;
         }
-        Self(cells)
+        Self(values)
     }
 
     /// From points (share, value) of the distribution function, straight between them; the first share is 0, the last 1.
@@ -174,13 +175,24 @@ impl Quantiles {
 
     /// The value at a share from 0 to 1.
     pub(crate) fn at(&self, u: f64) -> i64 {
-        i64::from(self.0[((u * Self::CELLS as f64) as usize).min(Self::CELLS - 1)])
+        self.get(((u * (1u64 << Self::BITS) as f64) as u64).min((1 << Self::BITS) - 1))
     }
 
-    /// One value, by the lowest 12 bits.
+    /// Bits that make a share.
+    const BITS: u32 = 26;
+
+    /// One value, by the lowest 26 bits.
     #[inline]
     pub(crate) fn get(&self, bits: u64) -> i64 {
-        i64::from(self.0[bits as usize % Self::CELLS])
+        let step = (bits >> 16) as usize % Self::STEPS;
+        let (from, until) = (u64::from(self.0[step]), u64::from(self.0[step + 1]));
+        (from + ((until - from) * (bits & 0xffff) >> 16)) as i64
+    }
+
+    /// The share, from 0 to just below 1, at which [`get`](Self::get) finds its value.
+    #[inline]
+    pub(crate) const fn share(bits: u64) -> f64 {
+        (bits & ((1 << Self::BITS) - 1)) as f64 * (1.0 / (1u64 << Self::BITS) as f64)
     }
 }
 

@@ -6,7 +6,7 @@ use chrono::{Days, NaiveDate};
 
 use crate::{
     Model,
-    chance::{Purpose, Quantiles, exp, normal, scale, unit},
+    chance::{Purpose, Quantiles, exp, normal, unit},
     config::MAX_DAYS,
     listener::{MAX_SESSIONS, Routine, Slot, Today},
     place::Clock,
@@ -126,7 +126,7 @@ impl Plan {
                 let key = day_key(number, today.day);
                 let bits = model.seed.draw(Purpose::OfflineDay, key);
                 let (offline, offline_ms) = (unit(bits), model.offline_ms.get(bits));
-                let offline_us = offline_ms * 1000 + scale(bits << 20, 60_000_000) as i64;
+                let offline_us = offline_ms * 1000;
                 // Few are offline for days. The rate is per session, and there are no more than this many.
                 let perhaps_offline =
                     clock.end_s() * 1_000_000 + offline_us >= window_us.start && offline < late * MAX_SESSIONS as f64;

@@ -553,7 +553,7 @@ impl Player {
         let arrived_us = match offline {
             // Everything is sent at once as soon as there is a network.
             true => self.online_us + scale(bits << 12, 40_000_000) as i64,
-            false => time_ms * 1000 + model.tables.delays_us.get(bits) + (bits >> 12 & 0xffff) as i64,
+            false => time_ms * 1000 + model.tables.delays_us.get(bits),
         };
         let track = match faults.contains(Fault::OrphanTrack) {
             true => model.catalogue.tracks() as u32 + (bits >> 12 & 0xf_ffff) as u32,
@@ -588,21 +588,18 @@ impl Player {
 #[cold]
 pub(crate) fn copy_after_us(model: &Model, key: u64) -> i64 {
     let bits = model.seed.draw(Purpose::Event, !key);
-    model.tables.copies_us.get(bits) + (bits >> 12 & 0xffff) as i64
+    model.tables.copies_us.get(bits)
 }
 
 /// How far a skipped track got.
 #[inline]
 fn skip_ms(model: &Model, bits: u64, length_ms: i64) -> i64 {
     let most = length_ms * 97 / 100;
-    // The same 12 bits that choose the quantile.
-    let u = ((bits & 4095) as f64 + 0.5) / 4096.0;
-    let ms = model.tables.skips_ms.get(bits);
-    let early = ms + select_unpredictable(ms == 0, 0, (bits >> 12 & 15) as i64);
+    let (u, early) = (Quantiles::share(bits), model.tables.skips_ms.get(bits));
     let rest = (most - EARLY_MS as i64).max(0) as f64;
     let share = (u - EARLY) / (1.0 - EARLY);
     // Later rather than sooner.
-    let late = EARLY_MS as i64 + (rest * share * (1.5 - 0.5 * share)) as i64 + (bits >> 12 & 63) as i64;
+    let late = EARLY_MS as i64 + (rest * share * (1.5 - 0.5 * share)) as i64;
     select_unpredictable(u < EARLY, early, late).min(most)
 }
 
