@@ -296,6 +296,25 @@ mod tests {
     }
 
     #[test]
+    fn tracks_have_genres_as_often_as_artists_and_are_by_artists_of_theirs() {
+        for artists in [1, 3, 255, 256, 300, 100_000] {
+            let catalogue = Catalogue::new(Seed::new(artists), 1_000_000, artists, 20_000);
+            let mut counts = [0.0; GENRES.len()];
+            for track in 0..200_000 {
+                let artist = catalogue.artist_of(track);
+                assert!(u64::from(artist) < artists);
+                assert_eq!(catalogue.genre(track), catalogue.genre_of(artist));
+                counts[usize::from(catalogue.genre(track))] += 1.0 / 200_000.0;
+            }
+            for (genre, share) in counts.iter().enumerate() {
+                let all = artists.min(CELLS) as f64;
+                let cells = catalogue.cells[genre].len() as f64;
+                assert!((share - cells / all).abs() < 0.005, "{artists} artists, {}: {share}", GENRES[genre].0);
+            }
+        }
+    }
+
+    #[test]
     fn every_genre_has_artists_about_as_often_as_its_share_says() {
         let table = genre_table(99);
         for (genre, &(name, share)) in GENRES.iter().enumerate() {

@@ -267,7 +267,11 @@ impl Ranks {
         }
         let group = |n: usize| (bounds[n] as u32, (bounds[n + 1] - bounds[n]) as u32);
         let cells = Alias::new(&weights).0.into_iter().enumerate();
-        Self(cells.map(|(n, (threshold, other))| Groups { threshold, groups: [group(n), group(other as usize)] }).collect())
+        Self(
+            cells
+                .map(|(n, (threshold, other))| Groups { threshold, groups: [group(n), group(other as usize)] })
+                .collect(),
+        )
     }
 
     /// A rank, counted from 0.

@@ -156,10 +156,12 @@ impl PartitionLog {
             if known == last {
                 return Err(rows);
             }
-            // As far as the row should be, and a plan at least: plans are counted in parallel.
+            // As far as the row should be, in plans, which are counted in parallel; but no further than as much again as is
+            // known, for the first hours are quiet.
             let per_bucket = rows / (known.max(1) as u64) + 1;
-            let missing = ((offset - rows) / per_bucket).min(last as u64) as i64;
-            self.extend(&mut index, (known + missing.max(self.cut.plan_buckets)).min(last), &|_| {});
+            let plan = self.cut.plan_buckets;
+            let missing = ((offset - rows) / per_bucket).clamp(plan as u64, known.max(plan) as u64) as i64;
+            self.extend(&mut index, (known + missing).min(last), &|_| {});
         }
         let bucket = index.until.partition_point(|&until| until <= offset);
         Ok(Place { bucket: bucket as i64, first: if bucket == 0 { 0 } else { index.until[bucket - 1] } })

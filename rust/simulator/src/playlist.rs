@@ -37,7 +37,7 @@ pub(crate) struct Playlists {
 impl Playlists {
     pub(crate) fn new() -> Self {
         Self {
-            sittings: Quantiles::new(|u| 1_150.0 * exp(0.85 * normal(u))),
+            sittings: Quantiles::new(|u| 1_150.0 * exp(0.95 * normal(u))),
             first_tracks: Quantiles::new(|u| (9.0 * exp(0.8 * normal(u))).clamp(1.0, 120.0)),
             added: Quantiles::new(|u| (4.6 * exp(0.7 * normal(u))).clamp(1.0, 60.0)),
             wish: std::array::from_fn(|age| exp(-(age as f64) / FADES_DAYS)),
