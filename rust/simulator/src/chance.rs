@@ -26,7 +26,7 @@ pub(crate) const fn scatter(mut x: u32, bound: u32) -> u32 {
     x = x.wrapping_mul(0x7feb_352d);
     x ^= x >> 15;
     x = x.wrapping_mul(0x846c_a68b);
-    (x as u64 * bound as u64 >> 32) as u32
+    ((x as u64 * bound as u64) >> 32) as u32
 }
 
 /// What a draw is for. Two purposes share no chance.
@@ -186,7 +186,7 @@ impl Quantiles {
     pub(crate) fn get(&self, bits: u64) -> i64 {
         let step = (bits >> 16) as usize % Self::STEPS;
         let (from, until) = (u64::from(self.0[step]), u64::from(self.0[step + 1]));
-        (from + ((until - from) * (bits & 0xffff) >> 16)) as i64
+        (from + (((until - from) * (bits & 0xffff)) >> 16)) as i64
     }
 
     /// The share, from 0 to just below 1, at which [`get`](Self::get) finds its value.
@@ -220,7 +220,7 @@ impl Alias {
     /// The index of one weight.
     #[inline]
     pub(crate) fn get(&self, bits: u64) -> usize {
-        let cell = (u64::from(bits as u32) * self.0.len() as u64 >> 32) as usize;
+        let cell = ((u64::from(bits as u32) * self.0.len() as u64) >> 32) as usize;
         let (threshold, other) = self.0[cell];
         select_unpredictable(((bits >> 32) as u32) < threshold, cell, other as usize)
     }
@@ -281,7 +281,7 @@ impl Ranks {
         let Groups { threshold, groups: [own, other] } = self.0[(place >> 32) as usize];
         let (from, count) = select_unpredictable(((bits >> 32) as u32) < threshold, own, other);
         // Where in the cell it fell decides within the group.
-        u64::from(from) + (u64::from(place as u32) * u64::from(count) >> 32)
+        u64::from(from) + ((u64::from(place as u32) * u64::from(count)) >> 32)
     }
 }
 
