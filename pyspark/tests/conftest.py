@@ -92,7 +92,7 @@ def ingest_all(
     lake: Lake,
     *,
     checkpoint: Checkpoint | None = None,
-    max_offsets_per_trigger: int = 1_200,
+    max_offsets_per_trigger: int = 1_000,
     resume_from_lake: bool = False,
 ) -> None:
     """Ingest everything there is, in some batches."""
@@ -177,7 +177,7 @@ def _added_up(table: tables.BatchTable) -> str:
 
 @pytest.fixture(scope="session")
 def lake(spark: SparkSession, server: Server, tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """The whole world of `server`, in three batches. Tests that change it work on a copy."""
+    """The whole world of `server`, in four batches, one within its first day. Tests that change it work on a copy."""
     lake = Lake(tmp_path_factory.mktemp("lake"))
     ingest_all(spark, server, lake)
     return lake
