@@ -36,6 +36,7 @@ mod request;
 mod security;
 mod server;
 mod service;
+mod wire;
 
 /// The messages inside descriptors, tickets, actions and batch metadata; `proto/flight.proto` explains them.
 #[allow(clippy::doc_markdown)]

@@ -6,13 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use arrow::{
-    array::RecordBatch,
-    ipc::writer::{DictionaryTracker, IpcDataGenerator, IpcWriteContext, IpcWriteOptions},
-};
-use arrow_flight::{FlightData, SchemaAsIpc};
+use arrow::{array::RecordBatch, datatypes::Schema};
 use futures::{Stream, stream};
-use prost::Message;
+use prost::Message as _;
 use tokio::sync::{mpsc, watch};
 use tonic::Status;
 
@@ -23,6 +19,7 @@ use crate::{
     proto,
     request::{Slice, beyond, expired, log_failed},
     server::Phase,
+    wire::{BatchEncoder, Message},
 };
 
 /// Rows in a batch: columns of it fit the caches of a core, and a message stays near 2 MB.
@@ -41,7 +38,7 @@ const FIRST_POLL: Duration = Duration::from_millis(1);
 /// The longest it is: well under what a person or a micro-batch notices, and cheap for a log that is silent.
 const LONGEST_POLL: Duration = Duration::from_millis(50);
 
-type Reply = Result<FlightData, Status>;
+pub(crate) type Reply = Result<Message, Status>;
 
 /// Starts to read `slice`; the stream yields the schema first, and ends the reading when it is dropped.
 pub(crate) fn produce(
@@ -49,7 +46,7 @@ pub(crate) fn produce(
     slice: Slice,
     open: OpenRead,
     max_message_bytes: usize,
-) -> impl Stream<Item = Reply> + Send + 'static {
+) -> impl Stream<Item = Reply> + Send + use<> {
     let (sender, mut receiver) = mpsc::channel(READY_MESSAGES);
     let Watched { log, phase, .. } = watched.clone();
     tokio::spawn(async move {
@@ -74,8 +71,7 @@ struct Producer {
 impl Producer {
     async fn run(&self) -> Result<()> {
         let Slice { stream, partition, from, until, schema, .. } = self.slice.as_ref();
-        let schema = SchemaAsIpc::new(schema, &IpcWriteOptions::default()).into();
-        if self.sender.send(Ok(schema)).await.is_err() {
+        if self.sender.send(Ok(Message::of_schema(schema)?)).await.is_err() {
             return Ok(());
         }
         let mut next = *from;
@@ -117,7 +113,7 @@ impl Producer {
     async fn emit(&self, range: Range<u64>) -> Result<()> {
         let (log, slice) = (Arc::clone(&self.log), Arc::clone(&self.slice));
         let outlet = Outlet { phase: self.phase.clone(), sender: self.sender.clone(), open: Arc::clone(&self.open) };
-        let encoder = Encoder::new(self.max_message_bytes);
+        let encoder = Encoder::new(&self.slice.schema, self.max_message_bytes)?;
         blocking(move || emit(log.as_ref(), &slice, range, encoder, &outlet)).await
     }
 
@@ -141,8 +137,8 @@ struct Outlet {
 
 impl Outlet {
     /// Hands a message over as soon as the client has room for it; false when the client has gone.
-    fn send(&self, message: FlightData, rows: u64) -> bool {
-        let bytes = (message.data_header.len() + message.data_body.len()) as u64;
+    fn send(&self, message: Message, rows: u64) -> bool {
+        let bytes = message.bytes as u64;
         let ready = Instant::now();
         let taken = self.sender.blocking_send(Ok(message)).is_ok();
         if taken {
@@ -198,53 +194,51 @@ pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T>
 
 /// Turns batches into messages that say where their first row stands.
 struct Encoder {
-    generator: IpcDataGenerator,
-    options: IpcWriteOptions,
-    context: IpcWriteContext,
+    batches: BatchEncoder,
     max_message_bytes: usize,
 }
 
 impl Encoder {
-    fn new(max_message_bytes: usize) -> Self {
-        Self {
-            generator: IpcDataGenerator::default(),
-            options: IpcWriteOptions::default(),
-            context: IpcWriteContext::default(),
-            max_message_bytes,
-        }
+    fn new(schema: &Schema, max_message_bytes: usize) -> Result<Self> {
+        Ok(Self { batches: BatchEncoder::new(schema)?, max_message_bytes })
     }
 
     /// One message with its number of rows, or several where one would be too large for clients.
-    fn encode(&mut self, batch: &RecordBatch, first_offset: u64) -> Result<Vec<(FlightData, u64)>> {
-        // Columns are plain, so no dictionary is ever tracked.
-        let mut dictionaries = DictionaryTracker::new(true);
-        let (_, encoded) = self
-            .generator
-            .encode(batch, &mut dictionaries, &self.options, &mut self.context)
-            .map_err(|cause| Error::Internal(format!("cannot encode the batch at row {first_offset}: {cause}")))?;
-        let bytes = encoded.ipc_message.len() + encoded.arrow_data.len() + ENVELOPE_BYTES;
-        if bytes > self.max_message_bytes && batch.num_rows() > 1 {
+    fn encode(&mut self, batch: &RecordBatch, first_offset: u64) -> Result<Vec<(Message, u64)>> {
+        let metadata = proto::BatchMetadata { first_offset: Some(first_offset) }.encode_to_vec();
+        let message = self.batches.encode(batch, &metadata)?;
+        if message.bytes + ENVELOPE_BYTES > self.max_message_bytes && batch.num_rows() > 1 {
             let half = batch.num_rows() / 2;
             let mut messages = self.encode(&batch.slice(0, half), first_offset)?;
             messages.extend(self.encode(&batch.slice(half, batch.num_rows() - half), first_offset + half as u64)?);
             return Ok(messages);
         }
-        let metadata = proto::BatchMetadata { first_offset: Some(first_offset) }.encode_to_vec();
-        Ok(vec![(FlightData::from(encoded).with_app_metadata(metadata), batch.num_rows() as u64)])
+        Ok(vec![(message, batch.num_rows() as u64)])
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use arrow::{array::StringArray, datatypes::Schema};
+    use arrow::array::StringArray;
 
     use super::*;
+    use crate::wire::tests::decoded;
+
+    fn encoded(
+        batch: &RecordBatch,
+        max_message_bytes: usize,
+        first_offset: u64,
+    ) -> Vec<(arrow_flight::FlightData, u64)> {
+        let mut encoder = Encoder::new(&batch.schema(), max_message_bytes).unwrap();
+        let messages = encoder.encode(batch, first_offset).unwrap();
+        messages.into_iter().map(|(message, rows)| (decoded(&message), rows)).collect()
+    }
 
     #[test]
     fn a_large_batch_is_split_below_the_limit() {
         let text = StringArray::from_iter_values((0..1000).map(|_| "x".repeat(10_000)));
         let batch = RecordBatch::try_from_iter([("text", Arc::new(text) as _)]).unwrap();
-        let messages = Encoder::new(4_000_000).encode(&batch, 7).unwrap();
+        let messages = encoded(&batch, 4_000_000, 7);
         assert!(messages.iter().all(|(message, _)| message.encoded_len() <= 4_000_000));
         assert_eq!(messages.iter().map(|(_, rows)| rows).sum::<u64>(), 1000);
         let offsets: Vec<u64> = messages
@@ -257,12 +251,12 @@ mod tests {
     #[test]
     fn the_offset_0_is_written_out() {
         let batch = RecordBatch::new_empty(Arc::new(Schema::empty()));
-        assert!(!Encoder::new(0).encode(&batch, 0).unwrap()[0].0.app_metadata.is_empty());
+        assert!(!encoded(&batch, 0, 0)[0].0.app_metadata.is_empty());
     }
 
     #[test]
     fn a_batch_without_rows_is_one_message() {
         let batch = RecordBatch::new_empty(Arc::new(Schema::empty()));
-        assert_eq!(Encoder::new(0).encode(&batch, 0).unwrap().len(), 1);
+        assert_eq!(encoded(&batch, 0, 0).len(), 1);
     }
 }

@@ -2,7 +2,6 @@
 
 use std::{fmt, future::Future, io, net::SocketAddr, ops::RangeInclusive, sync::Arc, time::Duration};
 
-use arrow_flight::flight_service_server::FlightServiceServer;
 use tokio::sync::watch;
 use tonic::{service::interceptor::InterceptedService, transport::server::TcpIncoming};
 
@@ -14,13 +13,14 @@ use crate::{
     replicas::parts_of,
     security::Guard,
     service::Service,
+    wire::Flight,
 };
 
 /// How long connections get to close once every read was told to end.
 const CLOSE: Duration = Duration::from_secs(1);
 
 /// The largest request taken. A ticket with every column of a stream has under 1 KiB, and a request is decoded in memory.
-const REQUEST_BYTES: usize = 64 * 1024;
+pub(crate) const REQUEST_BYTES: usize = 64 * 1024;
 
 /// How often a silent connection is asked whether anybody is there, so that a reader that vanished frees its place.
 const ALIVE: Duration = Duration::from_secs(30);
@@ -181,7 +181,6 @@ impl Server {
     /// [`Error::Internal`] if a socket fails.
     pub async fn serve(self, stop: impl Future<Output = ()> + Send) -> Result<()> {
         let Self { incoming, address, builder, guard, http, watched, phase, service, max_reads, drain, .. } = self;
-        let service = FlightServiceServer::new(service).max_decoding_message_size(REQUEST_BYTES);
         let mut stopping = phase.subscribe();
         // One connection may carry every read there may be, and some questions: a client that opens more is to be told,
         // not left waiting.
@@ -190,7 +189,7 @@ impl Server {
             .max_concurrent_streams(streams)
             .http2_keepalive_interval(Some(ALIVE))
             .http2_keepalive_timeout(Some(ALIVE))
-            .add_service(InterceptedService::new(service, guard))
+            .add_service(InterceptedService::new(Flight::new(service), guard))
             .serve_with_incoming_shutdown(incoming, async move {
                 // An error means the sender is gone, which is a stop as well.
                 let _ = stopping.wait_for(|phase| *phase != Phase::Serving).await;

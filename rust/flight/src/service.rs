@@ -9,7 +9,7 @@ use arrow_flight::{
     flight_service_server::FlightService,
 };
 use downbeat_model::shown;
-use futures::{StreamExt, stream, stream::BoxStream};
+use futures::{Stream, StreamExt, stream, stream::BoxStream};
 use prost::Message;
 use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status, Streaming};
@@ -17,7 +17,7 @@ use tonic::{Request, Response, Status, Streaming};
 use crate::{
     Error, Log, LogStream, OFFSETS_ACTION, Result, WORLD_ACTION,
     http::Watched,
-    produce::{blocking, produce},
+    produce::{Reply, blocking, produce},
     proto,
     request::{check_world, columns_of, log_failed, partitions_of, range_of, range_of_ticket, slice_of, stream_of},
 };
@@ -37,6 +37,22 @@ impl Service {
     pub(crate) fn new(watched: Watched, replicas: Vec<String>, max_reads: usize, max_message_bytes: usize) -> Self {
         let reads = Arc::new(Semaphore::new(max_reads));
         Self { watched, replicas: replicas.into(), reads, max_reads, max_message_bytes }
+    }
+
+    /// Rows of a ticket's range: what DoGet answers.
+    pub(crate) async fn get(&self, ticket: Ticket) -> Result<impl Stream<Item = Reply> + Send + use<>, Status> {
+        let permit = Arc::clone(&self.reads).try_acquire_owned().map_err(|_| {
+            self.watched.metrics.refused();
+            Error::ResourceExhausted(format!(
+                "{} reads are under way here, which is the limit; try again later or at another replica, or serve with \
+                 a higher --max-reads",
+                self.max_reads
+            ))
+        })?;
+        let slice = self.ask(move |log| slice_of(log, &range_of_ticket(&ticket.ticket)?)).await?.into_inner();
+        tracing::debug!(?slice, "reading");
+        let open = self.watched.metrics.open(&slice.stream, slice.partition, permit);
+        Ok(produce(&self.watched, slice, open, self.max_message_bytes))
     }
 
     /// Asks the log on a thread that may block.
@@ -197,20 +213,8 @@ impl FlightService for Service {
         self.ask(move |log| schema_result(log, request.get_ref())).await
     }
 
-    async fn do_get(&self, request: Request<Ticket>) -> Result<Response<Self::DoGetStream>, Status> {
-        let permit = Arc::clone(&self.reads).try_acquire_owned().map_err(|_| {
-            self.watched.metrics.refused();
-            Error::ResourceExhausted(format!(
-                "{} reads are under way here, which is the limit; try again later or at another replica, or serve with \
-                 a higher --max-reads",
-                self.max_reads
-            ))
-        })?;
-        let slice =
-            self.ask(move |log| slice_of(log, &range_of_ticket(&request.get_ref().ticket)?)).await?.into_inner();
-        tracing::debug!(?slice, "reading");
-        let open = self.watched.metrics.open(&slice.stream, slice.partition, permit);
-        Ok(Response::new(produce(&self.watched, slice, open, self.max_message_bytes).boxed()))
+    async fn do_get(&self, _: Request<Ticket>) -> Result<Response<Self::DoGetStream>, Status> {
+        Err(Status::internal("DoGet is answered before it comes here"))
     }
 
     async fn do_action(&self, request: Request<Action>) -> Result<Response<Self::DoActionStream>, Status> {
