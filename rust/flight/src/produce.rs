@@ -74,6 +74,7 @@ impl Producer {
         if self.sender.send(Ok(Message::of_schema(schema)?)).await.is_err() {
             return Ok(());
         }
+        let mut encoder = Encoder::new(schema, self.max_message_bytes)?;
         let mut next = *from;
         let mut poll = FIRST_POLL;
         loop {
@@ -86,7 +87,7 @@ impl Producer {
             }
             let reachable = until.map_or(held.latest, |until| until.min(held.latest));
             if next < reachable {
-                self.emit(next..reachable).await?;
+                encoder = self.emit(next..reachable, encoder).await?;
                 next = reachable;
                 poll = FIRST_POLL;
             } else if held.ended {
@@ -109,12 +110,11 @@ impl Producer {
         .await
     }
 
-    /// Makes, encodes and sends the rows `range`; stops early when the client has gone.
-    async fn emit(&self, range: Range<u64>) -> Result<()> {
+    /// Makes, encodes and sends the rows `range`; stops early when the client has gone. Returns the encoder, for the next.
+    async fn emit(&self, range: Range<u64>, mut encoder: Encoder) -> Result<Encoder> {
         let (log, slice) = (Arc::clone(&self.log), Arc::clone(&self.slice));
         let outlet = Outlet { phase: self.phase.clone(), sender: self.sender.clone(), open: Arc::clone(&self.open) };
-        let encoder = Encoder::new(&self.slice.schema, self.max_message_bytes)?;
-        blocking(move || emit(log.as_ref(), &slice, range, encoder, &outlet)).await
+        blocking(move || emit(log.as_ref(), &slice, range, &mut encoder, &outlet).map(|()| encoder)).await
     }
 
     /// Waits for the next look at the log; false when the client has gone.
@@ -148,7 +148,7 @@ impl Outlet {
     }
 }
 
-fn emit(log: &dyn Log, slice: &Slice, range: Range<u64>, mut encoder: Encoder, outlet: &Outlet) -> Result<()> {
+fn emit(log: &dyn Log, slice: &Slice, range: Range<u64>, encoder: &mut Encoder, outlet: &Outlet) -> Result<()> {
     let Slice { stream, partition, columns, .. } = slice;
     let failed = |cause| log_failed(stream, *partition, &cause);
     let mut next = range.start;

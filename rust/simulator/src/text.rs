@@ -168,6 +168,9 @@ impl<const N: usize> Block<N> {
     }
 }
 
+/// Bytes of whole blocks for which there is room at a time: for all of a column's it would be several times what is used.
+const ROOM: usize = 4096;
+
 /// A column of text that is being written.
 #[derive(Debug)]
 pub(crate) struct TextColumn {
@@ -180,7 +183,7 @@ impl TextColumn {
     pub(crate) fn new(rows: usize, bytes_per_row: usize) -> Self {
         let mut offsets = Vec::with_capacity(rows + 1);
         offsets.push(0);
-        Self { values: Vec::with_capacity(rows * bytes_per_row + 4096), offsets, validity: Validity::new(rows) }
+        Self { values: Vec::with_capacity(rows * bytes_per_row + ROOM), offsets, validity: Validity::new(rows) }
     }
 
     #[inline]
@@ -215,9 +218,8 @@ impl TextColumn {
         block: impl Fn(&T) -> &'b Block<N>,
     ) {
         self.validity.extend(items, self.offsets.len() - 1, valid);
-        // Room for some whole blocks at a time: for all it would be several times what is used.
-        for items in items.chunks(4096 / N) {
-            self.values.reserve(4096);
+        for items in items.chunks(ROOM / N) {
+            self.values.reserve(ROOM);
             let begin = self.values.len();
             let room = self.values.spare_capacity_mut();
             let mut written = 0;
