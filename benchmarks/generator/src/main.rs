@@ -1,8 +1,9 @@
 //! Measures the generator, and the generators people use instead, in one run on the same cores.
 //!
-//! Prints a section as soon as it is measured: `compare`, `projection`, `stages`, `seek`, `memory`. Naming some as
+//! Prints a section as soon as it is measured: `compare`, `projection`, `stages`, `seek`, `memory`, `flight`. Naming some as
 //! arguments measures only those. Everything is repeated in turn, so that a busy moment of the machine hits all alike.
 
+mod flight;
 mod measure;
 mod memory;
 mod seek;
@@ -32,18 +33,20 @@ const DAY_LISTENERS: u64 = 50_000;
 /// Measures and prints.
 type Section = fn() -> Result<()>;
 
-const SECTIONS: [(&str, Section); 5] = [
+const SECTIONS: [(&str, Section); 6] = [
     ("compare", compare),
     ("projection", projection),
     ("stages", stages),
     ("seek", seek::section),
     ("memory", memory::section),
+    ("flight", flight::section),
 ];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let done = match arguments.split_first() {
         Some((first, rest)) if first == memory::CHILD => memory::child(rest),
+        Some((first, rest)) if first == flight::CHILD => flight::child(rest),
         _ => run(&arguments),
     };
     match done {

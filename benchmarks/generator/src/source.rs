@@ -126,11 +126,16 @@ pub fn nexmark(threads: usize) -> Vec<Step> {
 }
 
 fn made(batch: &RecordBatch) -> Made {
-    Made { rows: batch.num_rows() as u64, bytes: batch.columns().iter().map(bytes).sum() }
+    Made { rows: batch.num_rows() as u64, bytes: bytes(batch) }
+}
+
+/// Bytes that rows take in Arrow.
+pub fn bytes(batch: &RecordBatch) -> u64 {
+    batch.columns().iter().map(column_bytes).sum()
 }
 
 /// Bytes that a column's rows take in Arrow: values, ends, flags.
-fn bytes(column: &Arc<dyn Array>) -> u64 {
+fn column_bytes(column: &Arc<dyn Array>) -> u64 {
     let data = column.to_data();
     match column.data_type() {
         // The size of a slice leaves out what views point to.

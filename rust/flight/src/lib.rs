@@ -26,17 +26,19 @@
 mod client;
 mod error;
 mod http;
+mod linger;
 mod log;
 mod metrics;
 mod produce;
 mod query;
 mod reader;
+mod receive;
 mod replicas;
 mod request;
 mod security;
+mod send;
 mod server;
 mod service;
-mod wire;
 
 /// The messages inside descriptors, tickets, actions and batch metadata; `proto/flight.proto` explains them.
 #[allow(clippy::doc_markdown)]

@@ -18,8 +18,8 @@ use crate::{
     metrics::OpenRead,
     proto,
     request::{Slice, beyond, expired, log_failed},
+    send::{BatchEncoder, Message},
     server::Phase,
-    wire::{BatchEncoder, Message},
 };
 
 /// Rows in a batch: columns of it fit the caches of a core, and a message stays near 2 MB.
@@ -222,7 +222,7 @@ mod tests {
     use arrow::array::StringArray;
 
     use super::*;
-    use crate::wire::tests::decoded;
+    use crate::send::tests::decoded;
 
     fn encoded(
         batch: &RecordBatch,

@@ -18,16 +18,17 @@ use tokio_util::sync::CancellationToken;
 use tonic::{
     Status,
     service::interceptor::InterceptedService,
-    transport::{Channel, Endpoint},
+    transport::{self, Endpoint},
 };
 
-use crate::{Credentials, Error, Result, error::innermost, security::Bearer};
+use crate::{Credentials, Error, Result, error::innermost, receive, security::Bearer};
 
 /// A connection that shows who asks.
-pub(crate) type Connection = FlightServiceClient<InterceptedService<Channel, Bearer>>;
+pub(crate) type Channel = InterceptedService<transport::Channel, Bearer>;
 
-/// What a server may have under way to one reader: about one batch, so that a slow reader holds it back soon.
-const WINDOW_BYTES: u32 = 2 * 1024 * 1024;
+/// What a server may have under way to one reader: a few batches, so that both sides are at work at the same time, and a slow reader
+/// holds it back soon.
+const WINDOW_BYTES: u32 = 8 * 1024 * 1024;
 
 /// What a server cuts messages into: by default 16 KB, each of which costs both sides a call of the system.
 const FRAME_BYTES: u32 = 256 * 1024;
@@ -113,7 +114,6 @@ pub(crate) struct Replicas {
 pub(crate) struct Replica {
     uri: String,
     channel: Channel,
-    bearer: Bearer,
     message_bytes: usize,
     timeout: Duration,
 }
@@ -209,8 +209,7 @@ impl Replica {
         }
         Ok(Self {
             uri: uri.to_owned(),
-            channel: endpoint.connect_lazy(),
-            bearer: credentials.bearer(),
+            channel: InterceptedService::new(endpoint.connect_lazy(), credentials.bearer()),
             message_bytes,
             timeout: patience.timeout,
         })
@@ -220,9 +219,8 @@ impl Replica {
         &self.uri
     }
 
-    pub(crate) fn client(&self) -> Connection {
-        FlightServiceClient::with_interceptor(self.channel.clone(), self.bearer.clone())
-            .max_decoding_message_size(self.message_bytes)
+    pub(crate) fn client(&self) -> FlightServiceClient<Channel> {
+        FlightServiceClient::new(self.channel.clone()).max_decoding_message_size(self.message_bytes)
     }
 
     /// Waits for an answer, not for ever.
@@ -239,8 +237,7 @@ impl Replica {
 
     /// Starts to read what a ticket stands for.
     pub(crate) async fn get(&self, ticket: Ticket) -> Result<FlightDataDecoder> {
-        let mut client = self.client();
-        let messages = self.answer(async { Ok(client.do_get(ticket).await?.into_inner()) }).await?;
+        let messages = self.answer(receive::get(self.channel.clone(), &ticket, self.message_bytes)).await?;
         Ok(FlightDataDecoder::new(messages.map_err(FlightError::from)))
     }
 

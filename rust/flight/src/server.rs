@@ -2,6 +2,7 @@
 
 use std::{fmt, future::Future, io, net::SocketAddr, ops::RangeInclusive, sync::Arc, time::Duration};
 
+use futures::TryStreamExt;
 use tokio::sync::watch;
 use tonic::{service::interceptor::InterceptedService, transport::server::TcpIncoming};
 
@@ -9,11 +10,12 @@ use crate::{
     Error, Log, Result, Security,
     error::innermost,
     http::{Http, Watched},
+    linger::Lingering,
     metrics::Metrics,
     replicas::parts_of,
     security::Guard,
+    send::Flight,
     service::Service,
-    wire::Flight,
 };
 
 /// How long connections get to close once every read was told to end.
@@ -190,7 +192,7 @@ impl Server {
             .http2_keepalive_interval(Some(ALIVE))
             .http2_keepalive_timeout(Some(ALIVE))
             .add_service(InterceptedService::new(Flight::new(service), guard))
-            .serve_with_incoming_shutdown(incoming, async move {
+            .serve_with_incoming_shutdown(incoming.map_ok(Lingering::new), async move {
                 // An error means the sender is gone, which is a stop as well.
                 let _ = stopping.wait_for(|phase| *phase != Phase::Serving).await;
             });

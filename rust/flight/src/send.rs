@@ -36,10 +36,18 @@ use tonic::{
 
 use crate::{Error, Result, produce::Reply, server::REQUEST_BYTES, service::Service};
 
-const DO_GET: &str = "/arrow.flight.protocol.FlightService/DoGet";
+pub(crate) const DO_GET: &str = "/arrow.flight.protocol.FlightService/DoGet";
+
+/// The content type of what gRPC says.
+pub(crate) const GRPC: &str = "application/grpc";
 
 /// Bytes before a gRPC message: whether it is compressed, and its length.
-const GRPC_PREFIX: usize = 5;
+pub(crate) const GRPC_PREFIX: usize = 5;
+
+/// The numbers of `FlightData`'s fields in Flight.proto.
+pub(crate) const HEADER: u32 = 2;
+pub(crate) const METADATA: u32 = 3;
+pub(crate) const BODY: u32 = 1000;
 
 /// Bytes before an IPC message's metadata: a mark, and its length.
 const IPC_PREFIX: usize = 8;
@@ -65,12 +73,11 @@ impl Message {
     fn new(header: &[u8], app_metadata: &[u8], body: Vec<Buffer>) -> Result<Self> {
         let body_bytes = body.iter().map(Buffer::len).sum();
         let mut head = vec![0; GRPC_PREFIX];
-        // The numbers of the fields in Flight.proto.
-        for (field, value) in [(2, header), (3, app_metadata)] {
+        for (field, value) in [(HEADER, header), (METADATA, app_metadata)] {
             begin(field, value.len(), &mut head);
             head.extend_from_slice(value);
         }
-        begin(1000, body_bytes, &mut head);
+        begin(BODY, body_bytes, &mut head);
         let length = u32::try_from(head.len() - GRPC_PREFIX + body_bytes)
             .map_err(|_| Error::Internal(format!("a message of {body_bytes} bytes is more than gRPC can carry")))?;
         head[1..GRPC_PREFIX].copy_from_slice(&length.to_be_bytes());
@@ -178,7 +185,7 @@ async fn get(service: &Service, request: http::Request<Body>) -> Result<http::Re
     let mut tickets = Streaming::new_request(Tickets, request.into_body(), None, Some(REQUEST_BYTES));
     let ticket = tickets.message().await?.ok_or_else(|| Status::internal("the request has no ticket"))?;
     let mut response = http::Response::new(Body::new(StreamBody::new(frames(service.get(ticket).await?))));
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(GRPC));
     Ok(response)
 }
 
