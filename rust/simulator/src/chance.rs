@@ -64,10 +64,11 @@ pub(crate) enum Purpose {
     Hit,
     TrackGenre,
     PlaylistBlocks,
+    Ticks,
 }
 
 /// One more than the last purpose.
-const PURPOSES: usize = Purpose::PlaylistBlocks as usize + 1;
+const PURPOSES: usize = Purpose::Ticks as usize + 1;
 
 /// The source of all chance in a world: a key for each purpose.
 #[derive(Debug, Clone)]

@@ -509,7 +509,8 @@ impl<'a> Rows<'a> {
             }
             27 => self.faults(),
             28 => self.int64s(|bucket, row| {
-                row.copy.then(|| self.log.original(bucket.key(row), bucket.arrived_us(row)) as i64)
+                let original = || self.log.original(bucket.key(row), bucket.arrived_us(row));
+                row.copy.then(original).flatten().map(|offset| offset as i64)
             }),
             29 => self.booleans(|bucket, row| Some(bucket.session(row).bot)),
             _ => self.address(column),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use crate::{Error, Result};
 
 /// Changes whenever the same configuration would give other bytes than before; part of every fingerprint.
-pub const GENERATOR_VERSION: u32 = 4;
+pub const GENERATOR_VERSION: u32 = 5;
 
 /// Days a world can last: what a row's key has room for, about 164 years.
 pub(crate) const MAX_DAYS: i64 = 60_000;

@@ -46,6 +46,7 @@ mod playlist;
 mod row;
 mod session;
 mod text;
+mod tick;
 
 use std::{
     ops::Range,
@@ -69,6 +70,7 @@ use crate::{
     fault::FaultModel,
     listener::Listeners,
     log::PartitionLog,
+    plan::Cut,
     playlist::Playlists,
     session::Tables,
 };
@@ -82,6 +84,7 @@ struct Model {
     start_us: i64,
     /// Days since 1970.
     start_day: i64,
+    cut: Cut,
     catalogue: Catalogue,
     listeners: Listeners,
     tables: Tables,
@@ -112,6 +115,7 @@ impl World {
         let model = Arc::new(Model {
             start_us,
             start_day,
+            cut: Cut::new(config.listeners / u64::from(config.partitions)),
             catalogue: Catalogue::new(seed.clone(), config.tracks, config.artist_count(), start_day),
             listeners: Listeners::new(seed.clone(), start_day),
             tables: Tables::new(),
@@ -162,9 +166,7 @@ impl World {
         if let Some(rows) = log.rows() {
             within(Stream::Events, &(offset..offset.saturating_add(1)), rows)?;
         }
-        let place = log.locate(offset).map_err(|rows| Error::PastEnd { stream: Stream::Events, row: offset, rows })?;
-        let bucket = log.bucket(place.bucket);
-        Ok(bucket.arrived_us(&bucket.rows[(offset - place.first) as usize]))
+        log.arrived_at(offset).map_err(|rows| Error::PastEnd { stream: Stream::Events, row: offset, rows })
     }
 
     /// Counts the rows of all partitions before `time_us` (microseconds since 1970 UTC), on all cores, as a first look at
@@ -183,7 +185,7 @@ impl World {
 
     /// What has been counted so far, to be kept for the next time: see [`restore_index`](Self::restore_index).
     pub fn index(&self) -> Vec<u8> {
-        index::write(&self.fingerprint, self.logs.iter().map(PartitionLog::counts))
+        index::write(&self.fingerprint, self.logs.iter().map(PartitionLog::index))
     }
 
     /// Takes what [`index`](Self::index) returned, so that it need not be counted again.
@@ -191,10 +193,8 @@ impl World {
     /// # Errors
     /// [`Error::Index`] if it is of another world, or not whole; nothing is taken then.
     pub fn restore_index(&self, index: &[u8]) -> Result<()> {
-        let counts = index::read(&self.fingerprint, self.logs.len(), index)?;
-        for (log, (until, pending)) in self.logs.iter().zip(counts) {
-            log.restore(until, pending).map_err(|reason| Error::Index { reason })?;
-        }
+        let counts = index::read(&self.fingerprint, self.model.cut, self.logs.len(), index)?;
+        self.logs.iter().zip(counts).for_each(|(log, index)| log.restore(index));
         Ok(())
     }
 

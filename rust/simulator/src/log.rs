@@ -1,26 +1,30 @@
 //! The log of one partition: rows in order of arrival, found by offset or by time without making those before.
 //!
-//! Time of arrival is cut into buckets ([`Cut`]). An index keeps how many rows each bucket holds: 8 bytes a bucket, worked out
-//! once, as far as somebody has asked, by playing the sessions without writing anything. A bucket's rows are made when they
-//! are wanted, by a [`Cursor`]: it keeps the sessions that go on, and moves from bucket to bucket. One that is to be somewhere
-//! else begins [`Cut::tail`] buckets before, where whatever arrives in the wanted one has not begun. The last few buckets, cursors
-//! and plans are kept, so that reading on plays each session once, a piece at a time.
+//! Time of arrival is cut into buckets, and these into ticks ([`Cut`]). An index keeps how many rows each tick has: a byte for most
+//! ticks, worked out once, as far as somebody has asked, by playing the sessions without writing anything. It is enough to tell
+//! which row arrives when. A bucket's rows are made when they are wanted, by a [`Cursor`]: it keeps the sessions that go on, and
+//! moves from bucket to bucket. One that is to be somewhere else begins [`Cut::tail`] buckets before, where whatever arrives in the
+//! wanted one has not begun. The last few buckets, cursors and plans are kept, so that reading on plays each session once, a piece
+//! at a time.
 
 use std::{
     collections::VecDeque,
+    ops::Range,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicI64, AtomicUsize, Ordering},
     },
-    thread,
+    thread::{self, ScopedJoinHandle},
 };
 
 use crate::{
     Model,
     bucket::Bucket,
+    chance::{Purpose, mix},
     plan::{Cut, Plan},
     row::{Arrival, Row, Session, event_key},
     session::{Player, copy_after_us},
+    tick::{self, Ticks},
 };
 
 /// Plans kept: those that two readers are in, and the ones after.
@@ -41,6 +45,8 @@ pub(crate) struct PartitionLog {
     model: Arc<Model>,
     partition: u32,
     cut: Cut,
+    /// What is random in its ticks follows from this.
+    ticks_key: u64,
     /// Cursors kept at the most.
     most_cursors: usize,
     index: Mutex<Index>,
@@ -52,12 +58,26 @@ pub(crate) struct PartitionLog {
 }
 
 /// How many rows there are.
-#[derive(Debug)]
-struct Index {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Index {
     /// Rows in each bucket and all before it.
-    until: Vec<u64>,
-    /// Rows that sessions counted already leave in the buckets to come.
-    pending: Vec<u64>,
+    pub(crate) until: Vec<u64>,
+    /// Rows of each bucket's ticks.
+    pub(crate) ticks: Vec<Ticks>,
+    /// Rows that sessions counted already leave in the ticks to come.
+    pub(crate) pending: Vec<u32>,
+}
+
+impl Index {
+    /// Nothing is counted.
+    fn new(cut: Cut) -> Self {
+        Self { until: Vec::new(), ticks: Vec::new(), pending: vec![0; cut.tail() as usize * cut.ticks()] }
+    }
+
+    /// Rows in the buckets before `bucket`, which are counted.
+    fn before(&self, bucket: i64) -> u64 {
+        if bucket == 0 { 0 } else { self.until[bucket as usize - 1] }
+    }
 }
 
 /// The last few results of something dear.
@@ -108,13 +128,14 @@ pub(crate) struct Place {
 impl PartitionLog {
     pub(crate) fn new(model: Arc<Model>, partition: u32) -> Self {
         let listeners = model.config.listeners / u64::from(model.config.partitions);
-        let cut = Cut::new(listeners);
+        let cut = model.cut;
         Self {
+            ticks_key: model.seed.draw(Purpose::Ticks, u64::from(partition)),
             model,
             partition,
             cut,
             most_cursors: if listeners < ONE_CURSOR_FROM { CURSORS } else { 1 },
-            index: Mutex::new(Index { until: Vec::new(), pending: vec![0; cut.tail() as usize] }),
+            index: Mutex::new(Index::new(cut)),
             rows: OnceLock::new(),
             plans: Recent::new(PLANS),
             buckets: Recent::new(BUCKETS),
@@ -129,13 +150,29 @@ impl PartitionLog {
         if since_us <= 0 {
             return 0;
         }
-        let bucket = since_us / self.cut.bucket_us;
-        let first = self.rows_before(bucket);
-        if since_us % self.cut.bucket_us == 0 {
-            return first;
+        let (bucket, after_us) = (since_us / self.cut.bucket_us, since_us % self.cut.bucket_us);
+        let mut index = lock(&self.index);
+        if after_us == 0 {
+            self.extend(&mut index, bucket, &|_| {});
+            return index.before(bucket);
         }
-        let bucket = self.bucket(bucket);
-        first + bucket.rows.partition_point(|row| bucket.arrived_us(row) < time_us) as u64
+        self.extend(&mut index, bucket + 1, &|_| {});
+        let ticks = &index.ticks[bucket as usize];
+        index.before(bucket) + ticks.rows_before(self.cut, self.ticks_key(bucket), after_us as u32)
+    }
+
+    /// When a row arrived, in microseconds since 1970 UTC; the number of all rows if there are no more than `offset`.
+    pub(crate) fn arrived_at(&self, offset: u64) -> Result<i64, u64> {
+        let Place { bucket, first } = self.locate(offset)?;
+        let ticks = lock(&self.index).ticks[bucket as usize].clone();
+        let arrives_us = ticks.arrives_us(self.cut, self.ticks_key(bucket), offset - first);
+        // A bucket was found by how many rows its ticks have, so that the row is in one.
+        Ok(self.model.start_us + bucket * self.cut.bucket_us + i64::from(arrives_us.unwrap_or_default()))
+    }
+
+    /// What is random in the ticks of a bucket follows from this.
+    fn ticks_key(&self, bucket: i64) -> u64 {
+        mix(self.ticks_key ^ bucket as u64)
     }
 
     /// The number of rows of a bounded world; `None` if the log has no end.
@@ -164,40 +201,35 @@ impl PartitionLog {
             self.extend(&mut index, (known + missing).min(last), &|_| {});
         }
         let bucket = index.until.partition_point(|&until| until <= offset);
-        Ok(Place { bucket: bucket as i64, first: if bucket == 0 { 0 } else { index.until[bucket - 1] } })
+        Ok(Place { bucket: bucket as i64, first: index.before(bucket as i64) })
     }
 
     /// The number of rows in the buckets before `bucket`.
     fn rows_before(&self, bucket: i64) -> u64 {
         let mut index = lock(&self.index);
         self.extend(&mut index, bucket, &|_| {});
-        if bucket == 0 { 0 } else { index.until[bucket as usize - 1] }
+        index.before(bucket)
     }
 
     /// Counts all rows before `time_us`. `counted` is told each time so many microseconds of arrival are counted.
     pub(crate) fn count(&self, time_us: i64, counted: &(dyn Fn(i64) + Sync)) {
-        let since_us = time_us.saturating_sub(self.model.start_us).max(0);
-        let until = (since_us / self.cut.bucket_us).min(self.cut.last_bucket());
+        let since_us = time_us.saturating_sub(self.model.start_us).max(0) as u64;
+        // The bucket in which the time lies is looked into.
+        let until = since_us.div_ceil(self.cut.bucket_us as u64).min(self.cut.last_bucket() as u64) as i64;
         self.extend(&mut lock(&self.index), until, counted);
     }
 
-    /// The counts, to be kept: how many rows each bucket has that is counted, and those to come that are known already.
-    pub(crate) fn counts(&self) -> (Vec<u64>, Vec<u64>) {
-        let index = lock(&self.index);
-        (index.until.clone(), index.pending.clone())
+    /// What has been counted, to be kept.
+    pub(crate) fn index(&self) -> Index {
+        lock(&self.index).clone()
     }
 
-    /// Takes counts that were kept, if they reach further than what is known.
-    pub(crate) fn restore(&self, until: Vec<u64>, pending: Vec<u64>) -> Result<(), &'static str> {
-        if pending.len() as i64 != self.cut.tail() || until.len() as i64 > self.cut.last_bucket() || !until.is_sorted()
-        {
-            return Err("it is broken");
-        }
+    /// Takes what was kept of this log, if it reaches further than what is known.
+    pub(crate) fn restore(&self, kept: Index) {
         let mut index = lock(&self.index);
-        if until.len() > index.until.len() {
-            *index = Index { until, pending };
+        if kept.until.len() > index.until.len() {
+            *index = kept;
         }
-        Ok(())
     }
 
     /// Counts the rows of all buckets before `until` that are not counted yet.
@@ -208,50 +240,70 @@ impl PartitionLog {
         }
         let per_plan = self.cut.plan_buckets;
         let plans: Vec<i64> = (from / per_plan..=(until - 1) / per_plan).collect();
-        let next = AtomicUsize::new(0);
-        let work = || {
-            let mut counts = vec![0u64; (until - from + self.cut.tail()) as usize];
-            while let Some(&number) = plans.get(next.fetch_add(1, Ordering::Relaxed)) {
-                // Keeping the plan pays where reading goes on; many at a time are a history, of which few are read next.
-                let plan = if plans.len() <= PLANS / 2 {
-                    self.plan(number)
-                } else {
-                    Arc::new(Plan::new(&self.model, self.partition, self.cut, number))
-                };
-                let first = number * per_plan;
-                let buckets = first.max(from)..(first + per_plan).min(until);
-                for bucket in buckets.clone() {
-                    for entry in plan.entries((bucket - first) as usize) {
-                        let mut count =
-                            |event: Arrival| counts[(self.bucket_of(event.arrived_us) - from) as usize] += 1;
-                        Player::new(&self.model, entry).play(&self.model, i64::MAX, &mut count);
-                    }
+        // Keeping the plan pays where reading goes on; many at a time are a history, of which few are read next.
+        let keep = plans.len() <= PLANS / 2;
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        // Counts of many plans would take much memory.
+        for some in plans.chunks(4 * cores) {
+            let next = AtomicUsize::new(0);
+            let work = || {
+                let mut counts = Vec::new();
+                while let Some(&number) = some.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let buckets = (number * per_plan).max(from)..((number + 1) * per_plan).min(until);
+                    counts.push((number, self.counts(number, buckets.clone(), keep)));
+                    counted((buckets.end - buckets.start) * self.cut.bucket_us);
                 }
-                counted((buckets.end - buckets.start) * self.cut.bucket_us);
-            }
-            counts
-        };
-        let threads = thread::available_parallelism().map_or(1, usize::from).min(plans.len());
-        let mut counts = if threads == 1 {
-            work()
-        } else {
-            thread::scope(|scope| {
-                let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-                let mut sum = vec![0u64; (until - from + self.cut.tail()) as usize];
-                for worker in workers {
+                counts
+            };
+            let mut counts = if cores.min(some.len()) == 1 {
+                work()
+            } else {
+                thread::scope(|scope| {
+                    let workers: Vec<_> = (0..cores.min(some.len())).map(|_| scope.spawn(work)).collect();
                     // A worker's panic goes on in the caller.
-                    let counts = worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-                    sum.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
-                }
-                sum
-            })
+                    let join = |worker: ScopedJoinHandle<'_, _>| {
+                        worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+                    };
+                    workers.into_iter().flat_map(join).collect::<Vec<_>>()
+                })
+            };
+            counts.sort_unstable_by_key(|counts| counts.0);
+            counts.into_iter().for_each(|(_, counts)| self.add(index, counts));
+        }
+    }
+
+    /// The rows of the sessions that enter in some buckets of a plan: of each tick of these buckets, and of the [`Cut::tail`] after.
+    fn counts(&self, plan: i64, buckets: Range<i64>, keep: bool) -> Vec<u32> {
+        let (number, first) = (plan, plan * self.cut.plan_buckets);
+        let plan = match keep {
+            true => self.plan(number),
+            false => Arc::new(Plan::new(&self.model, self.partition, number)),
         };
+        let per_bucket = self.cut.ticks();
+        let mut counts = vec![0; (buckets.end - buckets.start + self.cut.tail()) as usize * per_bucket];
+        let mut count = |event: Arrival| {
+            let since_us = event.arrived_us - self.model.start_us;
+            let (bucket, after_us) = (since_us / self.cut.bucket_us, since_us % self.cut.bucket_us);
+            counts[(bucket - buckets.start) as usize * per_bucket + (after_us >> self.cut.tick_bits) as usize] += 1;
+        };
+        for bucket in buckets.clone() {
+            for entry in plan.entries((bucket - first) as usize) {
+                Player::new(&self.model, entry).play(&self.model, i64::MAX, &mut count);
+            }
+        }
+        counts
+    }
+
+    /// Adds the counts of the next buckets, and of those after them.
+    fn add(&self, index: &mut Index, mut counts: Vec<u32>) {
         counts.iter_mut().zip(&index.pending).for_each(|(count, pending)| *count += pending);
-        index.pending = counts.split_off((until - from) as usize);
+        let per_bucket = self.cut.ticks();
+        index.pending = counts.split_off(counts.len() - index.pending.len());
         let mut rows = index.until.last().copied().unwrap_or(0);
-        for count in counts {
-            rows += count;
+        for ticks in counts.chunks(per_bucket) {
+            rows += ticks.iter().map(|&rows| u64::from(rows)).sum::<u64>();
             index.until.push(rows);
+            index.ticks.push(Ticks::new(ticks));
         }
     }
 
@@ -264,7 +316,7 @@ impl PartitionLog {
         let mut plans = lock(&self.plans);
         match plans.get(number) {
             Some(plan) => plan,
-            None => plans.keep(number, Plan::new(&self.model, self.partition, self.cut, number)),
+            None => plans.keep(number, Plan::new(&self.model, self.partition, number)),
         }
     }
 
@@ -317,12 +369,17 @@ impl PartitionLog {
     }
 
     /// The offset at which the original stands of a copy that arrived at `arrived_us`; `key` is their event's.
-    pub(crate) fn original(&self, key: u64, arrived_us: i64) -> u64 {
-        let arrived_us = arrived_us - copy_after_us(&self.model, key);
-        let number = self.bucket_of(arrived_us);
-        let bucket = self.bucket(number);
-        let before = |row: &Row| (bucket.arrived_us(row), bucket.key(row)) < (arrived_us, key);
-        self.rows_before(number) + bucket.rows.partition_point(before) as u64
+    pub(crate) fn original(&self, key: u64, arrived_us: i64) -> Option<u64> {
+        // Both arrived in the tick in which they came, or rather a tick later.
+        let came_us = arrived_us - copy_after_us(&self.model, key);
+        let within_us = came_us - (2 << self.cut.tick_bits)..=came_us + (2 << self.cut.tick_bits);
+        (self.bucket_of(*within_us.start()).max(0)..=self.bucket_of(*within_us.end())).find_map(|number| {
+            let bucket = self.bucket(number);
+            let first = bucket.rows.partition_point(|row| bucket.arrived_us(row) < *within_us.start());
+            let mut near = bucket.rows[first..].iter().take_while(|row| bucket.arrived_us(row) <= *within_us.end());
+            let original = near.position(|row| bucket.key(row) == key && !row.copy)?;
+            Some(self.rows_before(number) + (first + original) as u64)
+        })
     }
 }
 
@@ -384,7 +441,8 @@ impl Cursor {
         hand_on(players, self.players.front_mut());
         self.players.push_back(Vec::new());
         let arrived = self.rows.pop_front().unwrap_or_default();
-        let rows = self.sorter.sorted(&arrived, cut.bucket_us);
+        let mut rows = self.sorter.sorted(&arrived, cut.bucket_us);
+        tick::arrive(cut, log.ticks_key(self.next - 1), &mut rows);
         hand_on(arrived.rows, self.rows.front_mut().map(|next| &mut next.rows));
         self.rows.push_back(Arriving::default());
         Bucket::new(first_us, rows, arrived.sessions)

@@ -14,12 +14,15 @@ use crate::{
     session::SPAN_US,
 };
 
-/// How a partition's log is cut into pieces. Rows do not depend on it.
+/// How a partition's log is cut into pieces. Of the rows, only when they arrive depends on it, by less than two ticks.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cut {
     /// Rows are put in order in buckets of this many microseconds of arrival: so many as fit the caches of a processor, and an
     /// hour at most.
     pub(crate) bucket_us: i64,
+    /// Rows arrive in ticks of two to the power of this many microseconds, counted from the bucket's beginning: half a second, or
+    /// less where many would share one.
+    pub(crate) tick_bits: u32,
     /// Sessions are planned for this many buckets at a time: a day, or less where that would take much memory.
     pub(crate) plan_buckets: i64,
 }
@@ -28,6 +31,9 @@ impl Cut {
     const HOUR_US: i64 = 3600 * 1_000_000;
     /// Rows of a bucket at the busiest hour, 2 MB: fewer sessions are cut in pieces than by smaller ones.
     const BUCKET_ROWS: u64 = 64 * 1024;
+    /// Rows of a tick at the busiest hour, at most: an index keeps a byte or two for each tick.
+    const TICK_ROWS: u64 = 128;
+    const LONGEST_TICK_BITS: u32 = 19;
     /// Sessions of a plan, about 40 MB.
     const PLAN_SESSIONS: u64 = 1_000_000;
 
@@ -42,13 +48,21 @@ impl Cut {
                 bucket_us /= 2;
             }
         }
+        let tick_bits = (0..Self::LONGEST_TICK_BITS)
+            .find(|bits| (events << (bits + 1)) as i128 > i128::from(Self::TICK_ROWS) * i128::from(Self::HOUR_US))
+            .unwrap_or(Self::LONGEST_TICK_BITS);
         let hours = [24, 12, 6, 3].into_iter().find(|hours| sessions * hours <= Self::PLAN_SESSIONS).unwrap_or(1);
-        Self { bucket_us, plan_buckets: hours as i64 * (Self::HOUR_US / bucket_us) }
+        Self { bucket_us, tick_bits, plan_buckets: hours as i64 * (Self::HOUR_US / bucket_us) }
     }
 
     /// Buckets in which rows of a session may arrive, after the one in which it enters.
     pub(crate) const fn tail(&self) -> i64 {
         SPAN_US / self.bucket_us
+    }
+
+    /// Ticks of a bucket.
+    pub(crate) const fn ticks(&self) -> usize {
+        (self.bucket_us as usize).div_ceil(1 << self.tick_bits)
     }
 
     /// Buckets of a world that lasts as long as one can.
@@ -100,7 +114,8 @@ pub(crate) fn offline_ms() -> Quantiles {
 
 impl Plan {
     /// `number` counts the plans from the world's start.
-    pub(crate) fn new(model: &Model, partition: u32, cut: Cut, number: i64) -> Self {
+    pub(crate) fn new(model: &Model, partition: u32, number: i64) -> Self {
+        let cut = model.cut;
         let span_us = cut.plan_buckets * cut.bucket_us;
         let from_us = model.start_us + number * span_us;
         let window_us = from_us..from_us + span_us;

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Nothing of a session arrives this long after the moment it enters the log (its beginning, or the end of being offline), in
-/// microseconds. Longest session 5 h, a track and its pauses, the slowest delivery 8 min, the latest copy 10 min.
+/// microseconds. Longest session 5 h, a track and its pauses, the slowest delivery 8 min, the latest copy 10 min, a tick.
 pub(crate) const SPAN_US: i64 = 6 * 3600 * 1_000_000;
 
 /// A copy arrives at most this long after its original, in microseconds: within the window in which a collector looks for copies.
@@ -107,7 +107,7 @@ impl Tables {
                 (0.0, 1.0e4),
                 (0.5, 4.0e6),
                 (0.8, 3.0e7),
-                (1.0, COPY_WITHIN_US as f64 - 1.0e6),
+                (1.0, COPY_WITHIN_US as f64 - 2.0e6),
             ]),
         }
     }
@@ -547,14 +547,14 @@ impl Player {
         self.events += 1;
         let bits = model.seed.draw(Purpose::Event, key);
         let faults = if self.wrong_clock { Faults::WRONG_CLOCK } else { model.faults.faults(bits, key, event_type) };
-        // And a copy within the span.
+        // The collector writes it down in the tick after the one in which it comes. And a copy within the span.
         let last_us = self.enters_us + SPAN_US - 1 - COPY_WITHIN_US;
         let offline = time_ms * 1000 < self.online_us;
         let arrived_us = match offline {
             // Everything is sent at once as soon as there is a network.
             true => self.online_us + scale(bits << 12, 40_000_000) as i64,
             false => time_ms * 1000 + model.tables.delays_us.get(bits),
-        };
+        } + (1 << model.cut.tick_bits);
         let track = match faults.contains(Fault::OrphanTrack) {
             true => model.catalogue.tracks() as u32 + (bits >> 12 & 0xf_ffff) as u32,
             false => details.track,
@@ -584,7 +584,7 @@ impl Player {
     }
 }
 
-/// How long after its original a copy arrives, in microseconds; less than [`COPY_WITHIN_US`].
+/// How long after its original a copy comes, in microseconds; by two ticks less than [`COPY_WITHIN_US`], so that it arrives within.
 #[cold]
 pub(crate) fn copy_after_us(model: &Model, key: u64) -> i64 {
     let bits = model.seed.draw(Purpose::Event, !key);
