@@ -98,7 +98,7 @@ test-connector: build
 test-python: build $(GATEWAY)
 	$(VENV)/pytest -q tests/flight
 	$(VENV)/pytest -q release/tests
-	$(VENV)/pytest -q pyspark/tests
+	$(VENV)/pytest -q -n 2 --dist loadfile pyspark/tests
 	$(VENV)/pytest -q streamlit/tests
 
 .PHONY: test-airflow

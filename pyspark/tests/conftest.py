@@ -32,12 +32,11 @@ DOWNBEAT = session.PROJECT / "target" / "release" / "downbeat"
 WORLD = ["--tracks", "1000", "--partitions", "2", "--start", "2020-01-01", "--until", "2020-01-03"]
 SMALL = [*WORLD, "--listeners", "200"]
 
-# Delta keeps what it knows of every table for an hour, some eight megabytes each, and each test has tables of its own.
-TEST_SETTINGS = {"spark.driver.memory": "1g", "spark.databricks.delta.delta.log.cacheSize": "32"}
-
-# For a JVM that lives for a minute or two: compiling twice, the second time thoroughly, costs it more than it gains.
-SHORT_LIVED = {
-    **TEST_SETTINGS,
+TEST_SETTINGS = {
+    "spark.driver.memory": "1g",
+    # Delta keeps what it knows of every table for an hour, some eight megabytes each, and each test has tables of its own.
+    "spark.databricks.delta.delta.log.cacheSize": "32",
+    # Every query is new code: compiling it twice, the second time thoroughly, costs more than it gains.
     "spark.driver.extraJavaOptions": session.settings()["spark.driver.extraJavaOptions"] + " -XX:TieredStopAtLevel=1",
 }
 

@@ -23,7 +23,7 @@ from types import MappingProxyType
 import processes
 import pytest
 import standalone
-from conftest import DOWNBEAT, SHORT_LIVED, WORLD, Server, ingest_all, serve
+from conftest import DOWNBEAT, TEST_SETTINGS, WORLD, Server, ingest_all, serve
 from downbeat_spark import session, tables
 from downbeat_spark.lake import Lake
 from downbeat_spark.reconcile import reconcile
@@ -64,7 +64,7 @@ def submit(
 ) -> list[str]:
     """The command of the ingest under spark-submit."""
     properties = folder / "spark.properties"
-    settings = {**session.settings(), **SHORT_LIVED, "spark.master": "local[2]", **settings}
+    settings = {**session.settings(), **TEST_SETTINGS, "spark.master": "local[2]", **settings}
     properties.write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
     return [
         *(str(Path(sys.executable).with_name("spark-submit")), "--properties-file", str(properties)),
