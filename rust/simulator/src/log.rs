@@ -24,7 +24,7 @@ use crate::{
     plan::{Cut, Plan},
     row::{Arrival, Row, Session, event_key},
     session::{Player, copy_after_us},
-    tick::{self, Ticks},
+    tick::{Tick, Ticks},
 };
 
 /// Plans kept: those that two readers are in, and the ones after.
@@ -441,8 +441,7 @@ impl Cursor {
         hand_on(players, self.players.front_mut());
         self.players.push_back(Vec::new());
         let arrived = self.rows.pop_front().unwrap_or_default();
-        let mut rows = self.sorter.sorted(&arrived, cut.bucket_us);
-        tick::arrive(cut, log.ticks_key(self.next - 1), &mut rows);
+        let rows = self.sorter.sorted(&arrived, cut, log.ticks_key(self.next - 1));
         hand_on(arrived.rows, self.rows.front_mut().map(|next| &mut next.rows));
         self.rows.push_back(Arriving::default());
         Bucket::new(first_us, rows, arrived.sessions)
@@ -504,18 +503,18 @@ struct Sorter {
 }
 
 impl Sorter {
-    /// The rows of a bucket of `span_us` microseconds, in the order in which they stand in the log: those that arrive at the same
-    /// moment by their keys, a copy after its original.
+    /// The rows of a bucket, in the order in which they stand in the log, each with the time at which it arrives: those that came at
+    /// the same moment stand by their keys, a copy after its original. What is random follows from `ticks_key`.
     ///
     /// Few rows share a cell of time, so that little is left to do once each is in its own.
-    fn sorted(&mut self, arrived: &Arriving, span_us: i64) -> Vec<Row> {
+    fn sorted(&mut self, arrived: &Arriving, cut: Cut, ticks_key: u64) -> Vec<Row> {
         let Self { order, next } = self;
         let Arriving { rows, sessions } = arrived;
         // Cells of 2^n microseconds, about as many as rows.
-        let shift = (span_us as u64 / (rows.len() as u64 + 1)).max(1).ilog2();
+        let shift = (cut.bucket_us as u64 / (rows.len() as u64 + 1)).max(1).ilog2();
         let cell = |row: &Row| (row.arrived_us >> shift) as usize;
         next.clear();
-        next.resize((span_us as usize >> shift) + 2, 0);
+        next.resize((cut.bucket_us as usize >> shift) + 2, 0);
         rows.iter().for_each(|row| next[cell(row) + 1] += 1);
         let mut before = 0;
         for next in next.iter_mut() {
@@ -535,10 +534,17 @@ impl Sorter {
             order[from..until as usize].sort_unstable();
             from = until as usize;
         }
-        let mut sorted: Vec<Row> = order.iter().map(|&place| rows[place as u32 as usize]).collect();
-        let key = |row: &Row| event_key(sessions[row.session as usize].key, row.number);
-        for same in sorted.chunk_by_mut(|row, next| row.arrived_us == next.arrived_us).filter(|same| same.len() > 1) {
-            same.sort_unstable_by_key(|row| (key(row), row.copy));
+        let came_us = |place: &u64| (place >> 32) as u32;
+        let row = |place: &u64| &rows[*place as u32 as usize];
+        let key = |row: &Row| (event_key(sessions[row.session as usize].key, row.number), row.copy);
+        for same in order.chunk_by_mut(|place, next| came_us(place) == came_us(next)).filter(|same| same.len() > 1) {
+            same.sort_unstable_by_key(|place| key(row(place)));
+        }
+        let mut sorted = Vec::with_capacity(rows.len());
+        let number = |place: &u64| came_us(place) >> cut.tick_bits;
+        for same in order.chunk_by(|place, next| number(place) == number(next)) {
+            let tick = Tick::new(cut, ticks_key, number(&same[0]), same.len() as u32);
+            sorted.extend(same.iter().zip(0..).map(|(place, n)| Row { arrived_us: tick.arrives_us(n), ..*row(place) }));
         }
         sorted
     }

@@ -5,7 +5,6 @@
 use crate::{
     chance::{GOLDEN, mix},
     plan::Cut,
-    row::Row,
 };
 
 /// One tick of a bucket.
@@ -39,15 +38,6 @@ impl Tick {
     /// How many of its rows arrive before a moment of the bucket.
     fn rows_before(&self, after_us: u32) -> u32 {
         (0..self.rows).take_while(|&n| self.arrives_us(n) < after_us).count() as u32
-    }
-}
-
-/// Lets the rows of a bucket, which stand in order, arrive.
-pub(crate) fn arrive(cut: Cut, key: u64, rows: &mut [Row]) {
-    let number = |row: &Row| row.arrived_us >> cut.tick_bits;
-    for same in rows.chunk_by_mut(|row, next| number(row) == number(next)) {
-        let tick = Tick::new(cut, key, number(&same[0]), same.len() as u32);
-        (0..).zip(same).for_each(|(n, row)| row.arrived_us = tick.arrives_us(n));
     }
 }
 
