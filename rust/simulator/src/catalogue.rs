@@ -51,8 +51,9 @@ pub(crate) struct Catalogue {
     popularity: Ranks,
     /// Tracks per artist.
     output: Ranks,
-    /// What makes the tracks' genres differ from world to world.
+    /// What makes the tracks' genres differ from world to world, and their lengths.
     genre_key: u32,
+    length_key: u32,
     /// Last bytes of artists' numbers.
     genre_cells: u32,
     /// The genre of an artist by its number's last byte.
@@ -91,6 +92,7 @@ impl Catalogue {
         }
         Self {
             genre_key: seed.draw(Purpose::TrackGenre, 0) as u32,
+            length_key: seed.draw(Purpose::TrackLength, 0) as u32,
             genre_cells: artists.min(CELLS) as u32,
             genres,
             cells,
@@ -208,8 +210,8 @@ impl Catalogue {
     /// In milliseconds.
     #[inline]
     pub(crate) fn length_ms(&self, track: u32) -> i64 {
-        let bits = self.seed.draw(Purpose::TrackLength, u64::from(track));
-        self.lengths_ms.get(bits).clamp(35_000, MAX_LENGTH_MS)
+        let share = scatter(track ^ self.length_key, 1 << Quantiles::BITS);
+        self.lengths_ms.get(u64::from(share)).clamp(35_000, MAX_LENGTH_MS)
     }
 
     /// Whether a track is in the catalogue.

@@ -180,7 +180,7 @@ impl Quantiles {
     }
 
     /// Bits that make a share.
-    const BITS: u32 = 26;
+    pub(crate) const BITS: u32 = 26;
 
     /// One value, by the lowest 26 bits.
     #[inline]

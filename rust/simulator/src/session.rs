@@ -400,9 +400,11 @@ impl Player {
     /// A place in the listener's library; some they play far more than others.
     #[inline]
     fn place(&self, bits: u64) -> u64 {
-        let u = unit(bits);
-        let square = u * u;
-        (f64::from(self.library_tracks) * square * square * u) as u64
+        // The fifth power of a fraction, in 2^32nds.
+        let u = bits >> 32;
+        let square = (u * u) >> 32;
+        let fifth = (((square * square) >> 32) * u) >> 32;
+        (u64::from(self.library_tracks) * fifth) >> 32
     }
 
     /// The track at a place in the listener's library.
