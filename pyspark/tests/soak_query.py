@@ -9,11 +9,11 @@ import sys
 
 from downbeat_spark import session
 
-# Half of them, which is one task's share, are more than a reader and its connection hold in their buffers.
-BATCH_ROWS = 40_000
+# Half of them, which is one task's share, are 11 MB: more than a reader and its connection hold in their buffers.
+BATCH_ROWS = 80_000
 
-# Keeps each task's reader in mid-stream for two seconds or so: every eighth row takes a millisecond.
-SLOWLY = "offset % 8 <> 0 OR java_method('java.lang.Thread', 'sleep', 1L) IS NOT NULL"
+# Keeps each task's reader in mid-stream for two seconds or so: every sixteenth row takes a millisecond.
+SLOWLY = "offset % 16 <> 0 OR java_method('java.lang.Thread', 'sleep', 1L) IS NOT NULL"
 
 
 def settings(folder: str) -> dict[str, str]:

@@ -2,7 +2,6 @@
 //! time of each.
 
 use std::{
-    collections::HashMap,
     env, fs,
     io::{BufRead as _, BufReader},
     net::Ipv4Addr,
@@ -61,9 +60,11 @@ pub fn section() -> Result<()> {
     for source in ["kept", "made"] {
         let server = Serving::start(source, readers)?;
         let client = Client::connect(&server.uri, None)?;
+        let mut counts = vec![1, readers];
+        counts.dedup();
         let works: Vec<_> =
-            [1, readers].into_iter().flat_map(|readers| WANTED.map(|columns| (readers, columns))).collect();
-        let mut measured: HashMap<usize, Vec<Sent>> = HashMap::new();
+            counts.into_iter().flat_map(|readers| WANTED.map(|columns| (readers, columns))).collect();
+        let mut measured: Vec<Vec<Sent>> = works.iter().map(|_| Vec::new()).collect();
         for repeat in 0..=REPEATS {
             for (i, (readers, columns)) in works.iter().enumerate() {
                 progress(&format!(
@@ -73,13 +74,13 @@ pub fn section() -> Result<()> {
                 let sent = server.read(&client, *readers, columns)?;
                 // The first only warms up.
                 if repeat > 0 {
-                    measured.entry(i).or_default().push(sent);
+                    measured[i].push(sent);
                 }
             }
         }
         progress("");
         for (i, (readers, columns)) in works.iter().enumerate() {
-            let (own, all) = (&measured[&i], &measured[&(i / WANTED.len() * WANTED.len())]);
+            let (own, all) = (&measured[i], &measured[i / WANTED.len() * WANTED.len()]);
             let cost = |sent: &Sent| sent.server_ns + sent.client_ns;
             let name = if columns.is_empty() { "all".to_owned() } else { columns.join(", ") };
             println!(

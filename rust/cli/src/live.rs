@@ -160,7 +160,7 @@ impl WorldLog {
         Ok(Held { earliest, latest, ended: until <= position.from_us })
     }
 
-    /// The first row that has not expired. Rows expire by the hour, whose first rows are known without making any.
+    /// The first row that has not expired. Rows expire by the hour.
     fn earliest(&self, partition: u32) -> Result<u64, LogError> {
         const HOUR_US: i64 = 3_600_000_000;
         let Some(hours) = self.retention else { return Ok(0) };

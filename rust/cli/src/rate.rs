@@ -3,8 +3,7 @@
 //!
 //! The rows are those of the world, in its order; only when they can be read is another matter. Partitions stay together:
 //! where the log stands is an hour of the world and a share of that hour's rows, the same share in each. So a partition
-//! is never more than an hour of world time ahead of another, no bucket of rows has to be made to find out, and two
-//! replicas with the same anchor and rate agree.
+//! is never more than an hour of world time ahead of another, and two replicas with the same anchor and rate agree.
 
 use std::sync::{Mutex, PoisonError};
 

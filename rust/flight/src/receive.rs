@@ -47,13 +47,7 @@ pub(crate) async fn get(
     request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(GRPC));
     poll_fn(|cx| channel.poll_ready(cx)).await.map_err(|cause| Status::from_error(cause.into()))?;
     let response = channel.call(request).await.map_err(|cause| Status::from_error(cause.into()))?;
-    let (head, body) = response.into_parts();
-    // Who has nothing to send says so at once.
-    let status = Status::from_header_map(&head.headers);
-    if status.is_none() && head.status != StatusCode::OK {
-        return Err(Status::unknown(format!("HTTP {} instead of an answer: no Flight server is there", head.status)));
-    }
-    let answer = Answer { body: Body::new(body), chunk: Bytes::new(), left: 0, status, message_bytes };
+    let answer = Answer::new(response.map(Body::new), message_bytes)?;
     Ok(stream::try_unfold(answer, async |mut answer| Ok(answer.message().await?.map(|message| (message, answer)))))
 }
 
@@ -70,19 +64,47 @@ struct Answer {
 }
 
 impl Answer {
+    /// One that begins like this, unless it is over already.
+    fn new(response: http::Response<Body>, message_bytes: usize) -> Result<Self, Status> {
+        let (head, body) = response.into_parts();
+        // Who has nothing to send says so at once.
+        let status = Status::from_header_map(&head.headers);
+        if let Some(failed) = status.as_ref().filter(|status| status.code() != Code::Ok) {
+            return Err(failed.clone());
+        }
+        if status.is_none() && head.status != StatusCode::OK {
+            // As gRPC says that the codes of what stands between are to be taken.
+            let code = match head.status {
+                StatusCode::UNAUTHORIZED => Code::Unauthenticated,
+                StatusCode::FORBIDDEN => Code::PermissionDenied,
+                StatusCode::NOT_FOUND => Code::Unimplemented,
+                StatusCode::TOO_MANY_REQUESTS
+                | StatusCode::BAD_GATEWAY
+                | StatusCode::SERVICE_UNAVAILABLE
+                | StatusCode::GATEWAY_TIMEOUT => Code::Unavailable,
+                _ => Code::Unknown,
+            };
+            let said = format!("there was HTTP {} instead of a Flight server's answer", head.status);
+            return Err(Status::new(code, said));
+        }
+        Ok(Self { body, chunk: Bytes::new(), left: 0, status, message_bytes })
+    }
+
     /// The next message; `None` after the last.
     async fn message(&mut self) -> Result<Option<FlightData>, Status> {
         if !self.has_more().await? {
             return match self.status.take() {
                 Some(status) if status.code() == Code::Ok => Ok(None),
                 Some(status) => Err(status),
-                None => Err(Status::unknown("the answer broke off")),
+                None => Err(broken_off()),
             };
         }
         self.left = GRPC_PREFIX;
         let mut prefix = self.bytes(GRPC_PREFIX).await?;
-        if prefix.get_u8() != 0 {
-            return Err(malformed("it is compressed, which nobody asked for"));
+        match prefix.get_u8() {
+            0 => {}
+            1 => return Err(malformed("it is compressed, which nobody asked for")),
+            _ => return Err(malformed("it does not begin as one of gRPC does")),
         }
         self.left = prefix.get_u32() as usize;
         if self.left > self.message_bytes {
@@ -125,14 +147,11 @@ impl Answer {
         Ok(true)
     }
 
-    /// The next bytes of the message, at most so many: as many as have come together.
+    /// The next bytes of the message, at most so many, which it has: as many as have come together.
     async fn part(&mut self, most: usize) -> Result<Bytes, Status> {
-        if most > self.left {
-            return Err(malformed("a field is longer than its message"));
-        }
         if !self.has_more().await? {
             let failed = self.status.take().filter(|status| status.code() != Code::Ok);
-            return Err(failed.unwrap_or_else(|| malformed("it broke off")));
+            return Err(failed.unwrap_or_else(broken_off));
         }
         let part = self.chunk.split_to(most.min(self.chunk.len()));
         self.left -= part.len();
@@ -141,6 +160,9 @@ impl Answer {
 
     /// The next bytes of the message, in one piece; aligned, if they are many.
     async fn bytes(&mut self, length: usize) -> Result<Bytes, Status> {
+        if length > self.left {
+            return Err(malformed("a field is longer than its message"));
+        }
         if length <= SMALL && length <= self.chunk.len() {
             return match length {
                 0 => Ok(Bytes::new()),
@@ -159,7 +181,7 @@ impl Answer {
     async fn varint(&mut self) -> Result<u64, Status> {
         let mut number = 0;
         for shift in (0..64).step_by(7) {
-            let byte = self.part(1).await?[0];
+            let byte = self.bytes(1).await?[0];
             number |= u64::from(byte & 0x7f) << shift;
             if byte < 0x80 {
                 return Ok(number);
@@ -167,6 +189,11 @@ impl Answer {
         }
         Err(malformed("a number is too long"))
     }
+}
+
+/// A connection that ended between: nothing is lost by asking again.
+fn broken_off() -> Status {
+    Status::unavailable("the answer broke off")
 }
 
 fn malformed(reason: &str) -> Status {
@@ -201,7 +228,7 @@ mod tests {
         });
         let frames: Vec<_> = data.chain(trailers).map(Ok::<_, Status>).collect();
         let body = Body::new(StreamBody::new(stream::iter(frames)));
-        let mut answer = Answer { body, chunk: Bytes::new(), left: 0, status: None, message_bytes: MOST };
+        let mut answer = Answer::new(http::Response::new(body), MOST)?;
         block_on(async {
             let mut messages = Vec::new();
             while let Some(message) = answer.message().await? {
@@ -259,9 +286,26 @@ mod tests {
         assert_eq!(read(&bytes, 100, None).unwrap_err().message(), "the answer broke off");
         assert!(read(&[], 1, ok()).unwrap().is_empty());
         for end in 1..200 {
-            assert_eq!(read(&bytes[..end], 100, ok()).unwrap_err().code(), Code::DataLoss, "{end} bytes");
+            assert_eq!(read(&bytes[..end], 100, ok()).unwrap_err().code(), Code::Unavailable, "{end} bytes");
             assert_eq!(read(&bytes[..end], 100, Some(Status::aborted("gone"))).unwrap_err().message(), "gone");
         }
+    }
+
+    #[test]
+    fn an_answer_that_is_over_at_once_fails_as_it_says() {
+        let begun = |http: u16, grpc: Option<Status>| {
+            let mut response = http::Response::new(Body::empty());
+            *response.status_mut() = StatusCode::from_u16(http).unwrap();
+            grpc.into_iter().for_each(|status| status.add_header(response.headers_mut()).unwrap());
+            Answer::new(response, MOST)
+        };
+        let code = |http, grpc| begun(http, grpc).err().unwrap().code();
+        assert_eq!(code(200, Some(Status::not_found("x"))), Code::NotFound);
+        let by_http = [401, 403, 404, 429, 500, 502, 503, 504].map(|http| code(http, None));
+        use Code::{PermissionDenied, Unauthenticated, Unavailable, Unimplemented, Unknown};
+        let (gone, odd) = (Unavailable, Unknown);
+        assert_eq!(by_http, [Unauthenticated, PermissionDenied, Unimplemented, gone, odd, gone, gone, gone]);
+        assert_eq!(block_on(begun(200, ok()).ok().unwrap().message()).unwrap(), None);
     }
 
     #[test]
@@ -289,6 +333,6 @@ mod tests {
             status: None,
             message_bytes: usize::MAX,
         };
-        assert_eq!(block_on(answer.bytes(usize::MAX - 1)).unwrap_err().code(), Code::DataLoss);
+        assert_eq!(block_on(answer.bytes(usize::MAX - 1)).unwrap_err().code(), Code::Unavailable);
     }
 }

@@ -130,18 +130,25 @@ fn partition_offsets(
 ) -> Result<proto::PartitionOffsets> {
     let failed = |cause| log_failed(&stream.name, partition, &cause);
     let held = log.held(&stream.name, partition).map_err(failed)?;
-    let at = request.at_us.map(|at_us| log.offset_at(&stream.name, partition, at_us)).transpose().map_err(failed)?;
     let arrived_us = |row: u64| match stream.is_log && (held.earliest..held.latest).contains(&row) {
         true => log.arrived_at(&stream.name, partition, row).map(Some).map_err(failed),
         false => Ok(None),
+    };
+    let latest_arrived_us = held.latest.checked_sub(1).map_or(Ok(None), arrived_us)?;
+    // A time after the last row is no row's, and not looked for: nobody knows how far ahead it is.
+    let at = match request.at_us {
+        Some(at_us) if latest_arrived_us >= Some(at_us) => {
+            Some(log.offset_at(&stream.name, partition, at_us).map_err(failed)?.max(held.earliest))
+        }
+        _ => None,
     };
     let row_arrived_us = request.rows.get(&partition).map_or(Ok(None), |&row| arrived_us(row))?;
     Ok(proto::PartitionOffsets {
         partition,
         earliest: held.earliest,
         latest: held.latest,
-        at: at.map(|at| at.max(held.earliest)).filter(|&at| at < held.latest),
-        latest_arrived_us: held.latest.checked_sub(1).map_or(Ok(None), arrived_us)?,
+        at,
+        latest_arrived_us,
         row_arrived_us,
         ended: held.ended,
     })

@@ -2,7 +2,8 @@
 //!
 //! A [`World`] is a function of its [`WorldConfig`]: the same seed and configuration give the same rows on every machine,
 //! whoever asks, in whatever batches, from whatever offset. Nothing is stored; what a listener is, does on a day and plays
-//! in a session are each a hash of ids, and an index of counts (8 bytes an hour of each partition, more in a large world) finds a row by offset or time.
+//! in a session are each a hash of ids, and an index of counts (a byte or two for each half second of a partition, or a hundred
+//! rows) finds a row by offset or time.
 //!
 //! ```
 //! use downbeat_model::Stream;

@@ -244,7 +244,7 @@ impl PartitionLog {
         let keep = plans.len() <= PLANS / 2;
         let cores = thread::available_parallelism().map_or(1, usize::from);
         // Counts of many plans would take much memory.
-        for some in plans.chunks(4 * cores) {
+        for some in plans.chunks(cores) {
             let next = AtomicUsize::new(0);
             let work = || {
                 let mut counts = Vec::new();
@@ -370,7 +370,7 @@ impl PartitionLog {
 
     /// The offset at which the original stands of a copy that arrived at `arrived_us`; `key` is their event's.
     pub(crate) fn original(&self, key: u64, arrived_us: i64) -> Option<u64> {
-        // Both arrived in the tick in which they came, or rather a tick later.
+        // A row arrives anywhere in its tick: each of the two less than one from when it came.
         let came_us = arrived_us - copy_after_us(&self.model, key);
         let within_us = came_us - (2 << self.cut.tick_bits)..=came_us + (2 << self.cut.tick_bits);
         (self.bucket_of(*within_us.start()).max(0)..=self.bucket_of(*within_us.end())).find_map(|number| {
@@ -496,7 +496,7 @@ fn hand_on<T>(mut done: Vec<T>, next: Option<&mut Vec<T>>) {
 /// Room for putting rows in order.
 #[derive(Debug, Default)]
 struct Sorter {
-    /// When a row arrives, and its place before.
+    /// When a row came, and its place before.
     order: Vec<u64>,
     /// Where the next row of each cell of time goes.
     next: Vec<u32>,

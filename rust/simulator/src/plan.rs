@@ -28,6 +28,7 @@ pub(crate) struct Cut {
 }
 
 impl Cut {
+    // All of these decide when rows arrive, and change with [`crate::GENERATOR_VERSION`] only.
     const HOUR_US: i64 = 3600 * 1_000_000;
     /// Rows of a bucket at the busiest hour, 2 MB: fewer sessions are cut in pieces than by smaller ones.
     const BUCKET_ROWS: u64 = 64 * 1024;
@@ -197,5 +198,22 @@ impl Model {
         let count = self.listeners.sessions(listener, routine, &self.listeners.today(day, date), &clock, &mut slots);
         let start_us = self.start_us;
         Some((0..count).filter(move |&n| slots[n].start_s * 1_000_000 >= start_us).map(move |n| session_key(key, n)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// To be changed with [`crate::GENERATOR_VERSION`] only.
+    #[test]
+    fn a_log_is_cut_like_this() {
+        let cut =
+            |listeners| (Cut::new(listeners).bucket_us, Cut::new(listeners).tick_bits, Cut::new(listeners).ticks());
+        let cuts = [100, 50_000, 2_500_000, 250_000_000].map(cut);
+        assert_eq!(
+            cuts,
+            [(3_600_000_000, 19, 6_867), (3_600_000_000, 19, 6_867), (56_250_000, 17, 430), (3_515_625, 10, 3_434)]
+        );
     }
 }

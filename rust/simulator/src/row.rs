@@ -41,7 +41,7 @@ pub(crate) const fn of_session(session_key: u64) -> (u32, i64, usize) {
 /// An event on its way into the log.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Arrival {
-    /// Microseconds since 1970 UTC.
+    /// When it comes, in microseconds since 1970 UTC.
     pub(crate) arrived_us: i64,
     /// When it happened, in milliseconds since 1970 UTC.
     pub(crate) time_ms: i64,
@@ -53,7 +53,7 @@ pub(crate) struct Arrival {
 /// for each column.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Row {
-    /// Microseconds since the bucket's beginning.
+    /// When it arrived, in microseconds since the bucket's beginning; until rows are in order, when it came.
     pub(crate) arrived_us: u32,
     /// When it happened, in milliseconds since the one in which the bucket begins; a week before that at the most.
     pub(crate) time_ms: i32,
