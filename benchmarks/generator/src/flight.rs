@@ -62,8 +62,7 @@ pub fn section() -> Result<()> {
         let client = Client::connect(&server.uri, None)?;
         let mut counts = vec![1, readers];
         counts.dedup();
-        let works: Vec<_> =
-            counts.into_iter().flat_map(|readers| WANTED.map(|columns| (readers, columns))).collect();
+        let works: Vec<_> = counts.into_iter().flat_map(|readers| WANTED.map(|columns| (readers, columns))).collect();
         let mut measured: Vec<Vec<Sent>> = works.iter().map(|_| Vec::new()).collect();
         for repeat in 0..=REPEATS {
             for (i, (readers, columns)) in works.iter().enumerate() {

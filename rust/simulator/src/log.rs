@@ -12,7 +12,7 @@ use std::{
     ops::Range,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicI64, AtomicUsize, Ordering},
+        atomic::{AtomicI64, Ordering},
     },
     thread::{self, ScopedJoinHandle},
 };
@@ -243,41 +243,35 @@ impl PartitionLog {
         // Keeping the plan pays where reading goes on; many at a time are a history, of which few are read next.
         let keep = plans.len() <= PLANS / 2;
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        // Counts of many plans would take much memory.
+        // Counts of many plans at once would take much memory.
         for some in plans.chunks(cores) {
-            let next = AtomicUsize::new(0);
-            let work = || {
-                let mut counts = Vec::new();
-                while let Some(&number) = some.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let buckets = (number * per_plan).max(from)..((number + 1) * per_plan).min(until);
-                    counts.push((number, self.counts(number, buckets.clone(), keep)));
-                    counted((buckets.end - buckets.start) * self.cut.bucket_us);
-                }
+            let count = |number: i64| {
+                let buckets = (number * per_plan).max(from)..((number + 1) * per_plan).min(until);
+                let counts = self.counts(number, buckets.clone(), keep);
+                counted((buckets.end - buckets.start) * self.cut.bucket_us);
                 counts
             };
-            let mut counts = if cores.min(some.len()) == 1 {
-                work()
-            } else {
-                thread::scope(|scope| {
-                    let workers: Vec<_> = (0..cores.min(some.len())).map(|_| scope.spawn(work)).collect();
-                    // A worker's panic goes on in the caller.
+            let counts: Vec<_> = match some {
+                [only] => vec![count(*only)],
+                _ => thread::scope(|scope| {
+                    let workers: Vec<_> = some.iter().map(|&number| scope.spawn(move || count(number))).collect();
                     let join = |worker: ScopedJoinHandle<'_, _>| {
+                        // A worker's panic goes on in the caller.
                         worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
                     };
-                    workers.into_iter().flat_map(join).collect::<Vec<_>>()
-                })
+                    workers.into_iter().map(join).collect()
+                }),
             };
-            counts.sort_unstable_by_key(|counts| counts.0);
-            counts.into_iter().for_each(|(_, counts)| self.add(index, counts));
+            counts.into_iter().for_each(|counts| self.add(index, counts));
         }
     }
 
     /// The rows of the sessions that enter in some buckets of a plan: of each tick of these buckets, and of the [`Cut::tail`] after.
     fn counts(&self, plan: i64, buckets: Range<i64>, keep: bool) -> Vec<u32> {
-        let (number, first) = (plan, plan * self.cut.plan_buckets);
+        let first = plan * self.cut.plan_buckets;
         let plan = match keep {
-            true => self.plan(number),
-            false => Arc::new(Plan::new(&self.model, self.partition, number)),
+            true => self.plan(plan),
+            false => Arc::new(Plan::new(&self.model, self.partition, plan)),
         };
         let per_bucket = self.cut.ticks();
         let mut counts = vec![0; (buckets.end - buckets.start + self.cut.tail()) as usize * per_bucket];
