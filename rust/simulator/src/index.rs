@@ -8,7 +8,7 @@ use crate::{
     Error, Result,
     log::Index,
     plan::Cut,
-    tick::{Ticks, number, take},
+    tick::{Ticks, put, take},
 };
 
 const MAGIC: &[u8; 8] = b"DBINDEX2";
@@ -18,9 +18,9 @@ pub(crate) fn write(fingerprint: &str, partitions: impl Iterator<Item = Index>) 
     let mut out = MAGIC.to_vec();
     out.extend_from_slice(fingerprint.as_bytes());
     for index in partitions {
-        number(index.ticks.len() as u64, &mut out);
+        put(index.ticks.len() as u64, &mut out);
         for ticks in index.ticks.iter().chain([&Ticks::new(&index.pending)]) {
-            number(ticks.bytes().len() as u64, &mut out);
+            put(ticks.bytes().len() as u64, &mut out);
             out.extend_from_slice(ticks.bytes());
         }
     }

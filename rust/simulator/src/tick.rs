@@ -50,12 +50,12 @@ impl Ticks {
         let mut bytes = Vec::with_capacity(rows.len());
         let mut rest = rows;
         while let [first, after @ ..] = rest {
-            number(u64::from(*first), &mut bytes);
+            put(u64::from(*first), &mut bytes);
             rest = after;
             if *first == 0 {
                 // And so many more have none.
                 let more = rest.iter().take_while(|&&rows| rows == 0).count();
-                number(more as u64, &mut bytes);
+                put(more as u64, &mut bytes);
                 rest = &rest[more..];
             }
         }
@@ -68,7 +68,7 @@ impl Ticks {
         let (mut seen, mut rows) = (0u32, 0u64);
         let mut rest = bytes;
         while !rest.is_empty() {
-            let (empty, some) = step(&mut rest)?;
+            let (empty, some) = run(&mut rest)?;
             seen = seen.checked_add(u32::try_from(empty).ok()?)?.checked_add(u32::from(some > 0))?;
             rows = rows.checked_add(u64::from(u32::try_from(some).ok()?))?;
         }
@@ -86,7 +86,7 @@ impl Ticks {
         std::iter::from_fn(move || {
             loop {
                 // What was written by `new`, or checked, is whole.
-                let (empty, rows) = step(&mut rest)?;
+                let (empty, rows) = run(&mut rest)?;
                 next += empty as u32;
                 if rows > 0 {
                     next += 1;
@@ -120,7 +120,7 @@ impl Ticks {
 }
 
 /// A run of ticks without rows, or one with some: how many it has.
-fn step(bytes: &mut &[u8]) -> Option<(u64, u64)> {
+fn run(bytes: &mut &[u8]) -> Option<(u64, u64)> {
     match take(bytes)? {
         0 => Some((take(bytes)?.checked_add(1)?, 0)),
         rows => Some((0, rows)),
@@ -128,7 +128,7 @@ fn step(bytes: &mut &[u8]) -> Option<(u64, u64)> {
 }
 
 /// Writes a number: seven bits a byte, the lowest first (LEB128).
-pub(crate) fn number(mut number: u64, out: &mut Vec<u8>) {
+pub(crate) fn put(mut number: u64, out: &mut Vec<u8>) {
     while number >= 0x80 {
         out.push(number as u8 | 0x80);
         number >>= 7;
