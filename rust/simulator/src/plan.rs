@@ -28,7 +28,7 @@ pub(crate) struct Cut {
 }
 
 impl Cut {
-    // All of these decide when rows arrive, and change with [`crate::GENERATOR_VERSION`] only.
+    // The next four decide when rows arrive, and change with [`crate::GENERATOR_VERSION`] only.
     const HOUR_US: i64 = 3600 * 1_000_000;
     /// Rows of a bucket at the busiest hour, 2 MB: fewer sessions are cut in pieces than by smaller ones.
     const BUCKET_ROWS: u64 = 64 * 1024;
