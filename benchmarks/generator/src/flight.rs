@@ -12,12 +12,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use arrow::{array::RecordBatch, compute::BatchCoalescer};
+use arrow::array::RecordBatch;
 use downbeat_flight::{Batches, Client, Held, Log, LogError, LogStream, Read, Server, ServerOptions};
 use downbeat_model::Stream;
-use downbeat_simulator::{World, WorldConfig};
 
-use crate::{BATCH_ROWS, DAY_LISTENERS, REPEATS, Result, all_columns, cores, measure::Spread, progress, source};
+use crate::{
+    BATCH_ROWS, DAY_LISTENERS, REPEATS, Result, all_columns, cores,
+    measure::Spread,
+    progress,
+    source::{self, Ours},
+};
 
 /// First argument of the process that serves.
 pub const CHILD: &str = "one-server";
@@ -205,34 +209,23 @@ pub fn child(arguments: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// A day of a world, whose index is warm.
+/// The day as a log.
 struct Day {
-    world: World,
+    ours: Ours,
     streams: [LogStream; 1],
-    /// By partition.
-    days: Vec<Range<u64>>,
     /// Rows from the beginning of each day, by partition, if they are kept.
     kept: Vec<Vec<RecordBatch>>,
 }
 
 impl Day {
     fn new(kept: bool, partitions: u32) -> Result<Self> {
-        const HOUR_US: i64 = 3_600_000_000;
-        let listeners = DAY_LISTENERS * u64::from(partitions);
-        let world = World::new(WorldConfig { listeners, partitions, ..WorldConfig::default() })?;
-        let at = |partition, hour: i64| world.offset_at(partition, world.config().start_us() + hour * HOUR_US);
-        let mut days = (0..partitions).map(|n| Ok(at(n, 48)?..at(n, 72)?)).collect::<Result<Vec<Range<u64>>>>()?;
+        let mut ours = Ours::new(DAY_LISTENERS * u64::from(partitions), partitions as usize)?;
         let mut rows = Vec::new();
         if kept {
-            for (partition, day) in days.iter_mut().enumerate() {
+            for (partition, day) in (0..).zip(&mut ours.days) {
                 day.end = day.end.min(day.start + KEPT_ROWS);
-                // A generator's batches end where it pleases; those kept are of as many rows as the server asks for.
-                let mut whole = BatchCoalescer::new(Stream::Events.schema(), BATCH_ROWS);
-                for batch in world.read(Stream::Events, partition as u32, day.clone(), &all_columns(), BATCH_ROWS)? {
-                    whole.push_batch(batch?)?;
-                }
-                whole.finish_buffered_batch()?;
-                rows.push(std::iter::from_fn(|| whole.next_completed_batch()).collect());
+                let batches = ours.world.read(Stream::Events, partition, day.clone(), &all_columns(), BATCH_ROWS)?;
+                rows.push(batches.collect::<std::result::Result<_, _>>()?);
             }
         }
         let stream = LogStream {
@@ -241,13 +234,13 @@ impl Day {
             partitions,
             is_log: true,
         };
-        Ok(Self { world, streams: [stream], days, kept: rows })
+        Ok(Self { ours, streams: [stream], kept: rows })
     }
 }
 
 impl Log for Day {
     fn world(&self) -> &str {
-        self.world.fingerprint()
+        self.ours.world.fingerprint()
     }
 
     fn config_json(&self) -> &str {
@@ -259,20 +252,20 @@ impl Log for Day {
     }
 
     fn now_us(&self) -> i64 {
-        self.world.config().start_us()
+        self.ours.world.config().start_us()
     }
 
     fn held(&self, _: &str, partition: u32) -> std::result::Result<Held, LogError> {
-        let Range { start, end } = self.days[partition as usize];
+        let Range { start, end } = self.ours.days[partition as usize];
         Ok(Held { earliest: start, latest: end, ended: true })
     }
 
     fn offset_at(&self, _: &str, partition: u32, at_us: i64) -> std::result::Result<u64, LogError> {
-        Ok(self.world.offset_at(partition, at_us)?)
+        Ok(self.ours.world.offset_at(partition, at_us)?)
     }
 
     fn arrived_at(&self, _: &str, partition: u32, offset: u64) -> std::result::Result<i64, LogError> {
-        Ok(self.world.arrived_at(partition, offset)?)
+        Ok(self.ours.world.arrived_at(partition, offset)?)
     }
 
     fn read(
@@ -284,12 +277,12 @@ impl Log for Day {
         batch_rows: usize,
     ) -> std::result::Result<Batches<'_>, LogError> {
         let Some(kept) = self.kept.get(partition as usize) else {
-            let batches = self.world.read(Stream::Events, partition, range, columns, batch_rows)?;
+            let batches = self.ours.world.read(Stream::Events, partition, range, columns, batch_rows)?;
             return Ok(Box::new(batches.map(|batch| Ok(batch?))));
         };
         // From one batch's beginning to another's: no reader here asks for anything else.
         let columns = columns.to_vec();
-        let first = (range.start - self.days[partition as usize].start) as usize / BATCH_ROWS;
+        let first = (range.start - self.ours.days[partition as usize].start) as usize / BATCH_ROWS;
         let count = (range.end - range.start).div_ceil(BATCH_ROWS as u64) as usize;
         Ok(Box::new(kept[first..first + count].iter().map(move |batch| Ok(batch.project(&columns)?))))
     }

@@ -28,9 +28,9 @@ const HOUR_US: i64 = 3_600_000_000;
 /// that every row is made anew.
 #[derive(Debug)]
 pub struct Ours {
-    world: World,
+    pub world: World,
     /// Rows of the day, by partition.
-    days: Vec<Range<u64>>,
+    pub days: Vec<Range<u64>>,
 }
 
 impl Ours {
