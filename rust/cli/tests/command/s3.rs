@@ -135,7 +135,11 @@ fn answer(bucket: &mut Bucket, request: Request) -> (&'static str, Vec<u8>) {
             if bucket.refused_part == Some(number) {
                 return ("403 Forbidden", b"<Error><Code>AccessDenied</Code></Error>".to_vec());
             }
-            bucket.uploads.get_mut(id).unwrap().insert(number, body);
+            // A part may still be on its way when its upload is given up.
+            let Some(parts) = bucket.uploads.get_mut(id) else {
+                return ("404 Not Found", b"<Error><Code>NoSuchUpload</Code></Error>".to_vec());
+            };
+            parts.insert(number, body);
             ("200 OK", Vec::new())
         }
         ("POST", Some(id)) => {
