@@ -43,7 +43,7 @@ MOST_SECONDS = 3.0
 PATIENCE_SECONDS = 900
 SLOWEST_ROWS_A_SECOND = 5_000
 
-# Long past, so that all of it has happened; some 220,000 events a day, which is nearly three batches. A kill may have
+# Long past, so that all of it has happened; some 240,000 events a day, which is three batches. A kill may have
 # MOST_BATCHES before it, what is written in MOST_SECONDS after them, and what goes on while its victim is looked for: five
 # at the worst, which a few kills may all be; of many, the mean is two.
 START = date(2020, 1, 1)
