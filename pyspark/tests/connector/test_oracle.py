@@ -512,7 +512,7 @@ SAFE = COMPARISONS + listed(r"""
     trim(t) = u; ltrim(t) = u; rtrim(t) = u; ltrim(rtrim(t)) = t
     substring(t, 2) = u; substr(t, 1, 2) = u; substring(t, -2) = u; substring(t, -3, 2) = u; substr(t, 0, 1) = 'a'
     substring(t, i, j) = substring(u, i, j); left(t, 2) = u; right(t, 2) = u; left(t, i) = u; right(t, 3) = left(u, 3)
-    concat(t, u) = concat(u, t); concat(t, '|', u) > 'b'; t || u > 'a'; t || '' = u; length(t || u) > 5
+    concat(t, u) = concat(u, t); concat(t, '|', u) > 'b'; t || u = 'aa'; t || '' = u; length(t || u) > 5
     startswith(t, u); endswith(t, u); contains(t, u); startswith(t, 'a'); endswith(t, 'é'); contains(t, '%')
     contains(u, left(t, 1)); t LIKE 'a%'; t LIKE '%ß%'; t LIKE '__'; t NOT LIKE '_%_'; t LIKE '%\\%%'; t LIKE '%\\_%'
     t LIKE ''; t RLIKE '^a'; t RLIKE 'a$'; t RLIKE '[a-c]{2,}'; t RLIKE '\\s'; t RLIKE '^\\w+$'; t RLIKE '\\d|^$'
@@ -699,8 +699,8 @@ def test_rules_are_broken_where_spark_finds_them_false(
         if wrong:
             show_answers(rows.where(differs), expected)
         assert wrong == 0
-        some = rows.where("rand(0) < 0.05").select(F.explode("c.violations").alias("name")).distinct().collect()
-    one_sided = {rules[name].removeprefix("NOT ") for name in set(rules) - {row["name"] for row in some}}
+        seen = rows.select(F.explode("c.violations").alias("name")).distinct().collect()
+    one_sided = {rules[name].removeprefix("NOT ") for name in set(rules) - {row["name"] for row in seen}}
     assert sorted(one_sided - ONE_SIDED - {f"({rule})" for rule in ONE_SIDED}) == []
 
 
