@@ -65,7 +65,7 @@ demo-check: build needs-chromium $(STORE:%=.stores/%) ## the demo unattended: su
 	@exec $(IN_STORE) $(VENV)/python demo/demo.py $(STORE:%=--lake s3://lake/demo) --check
 
 .PHONY: airflow
-airflow: build ## start a standalone Airflow on loopback with the DAGs ready to trigger
+airflow: build needs-airflow ## start a standalone Airflow on loopback with the DAGs ready to trigger
 	@exec airflow_dags/standalone.sh
 
 .PHONY: test
@@ -156,9 +156,13 @@ needs-build:
 needs-chromium:
 	@.ci/needs.sh chromium
 
+.PHONY: needs-airflow
+needs-airflow:
+	@.ci/needs.sh pkill
+
 .PHONY: needs-test
 needs-test:
-	@.ci/needs.sh chromium go openssl readelf unshare
+	@.ci/needs.sh chromium go openssl pkill readelf unshare
 
 .PHONY: needs-sanitize
 needs-sanitize: needs-build

@@ -23,6 +23,7 @@ for tool in "$@"; do
     cc | nm) command -v "$tool" >/dev/null || say "$tool is missing: install it with 'apt-get install gcc binutils'" ;;
     go) command -v go >/dev/null || say "go is missing: the object store that tests run on is built with it; install Go 1.24 or newer" ;;
     unshare) command -v unshare >/dev/null || say "unshare is missing: tests fill a small disk with it; install it with 'apt-get install util-linux'" ;;
+    pkill) command -v pkill >/dev/null || say "pkill is missing: Airflow is stopped with it; install it with 'apt-get install procps'" ;;
     openssl) command -v openssl >/dev/null || say "openssl is missing: tests make certificates with it; install it with 'apt-get install openssl'" ;;
     chromium) command -v chromium >/dev/null || say "chromium is missing: the pages are tested in it; install it with 'apt-get install chromium'" ;;
   esac

@@ -43,20 +43,23 @@ echo "airflow: preparing $home"
 airflow db migrate >"$log" 2>&1 || { echo "airflow: could not prepare its database; see $log" >&2; exit 1; }
 airflow pools set spark 1 "one Spark driver at a time" >>"$log" 2>&1
 
-# A session of its own, so that Ctrl-C comes to this script alone and one signal to the group reaches every part.
+# A session of its own, so that Ctrl-C comes to this script alone and one signal reaches every part.
 setsid airflow standalone >>"$log" 2>&1 &
-group=$!
+session=$!
 
 stop() {
   trap '' INT TERM
   echo "airflow: stopping"
-  kill -TERM -- "-$group" 2>/dev/null || true
-  for _ in $(seq 150); do # 30 s: a running task is asked to end, and ends its Spark driver
-    kill -0 -- "-$group" 2>/dev/null || { echo "airflow: stopped"; return 0; }
+  # The session, for each task has a process group of its own. Asked every 5 s again: who waits for a part that ended before it (a
+  # task's supervisor for the API server, the scheduler for a worker) leaves at the second time.
+  for ((tick = 0; tick < 300; tick++)); do # 60 s: a running task is asked to end, and ends its Spark driver
+    if ((tick % 25 == 0)); then pkill -TERM -s "$session" || true; fi
+    pgrep -s "$session" >/dev/null || { echo "airflow: stopped"; return 0; }
     sleep 0.2
   done
-  echo "airflow: did not stop within 30 s; ending it" >&2
-  kill -KILL -- "-$group" 2>/dev/null || true
+  echo "airflow: these did not stop within 60 s; ending them:" >&2
+  pgrep -a -s "$session" >&2 || true
+  pkill -KILL -s "$session" || true
 }
 trap 'stop; exit 0' INT TERM
 
@@ -73,7 +76,7 @@ PY
 
 echo "airflow: starting; log in $log"
 until healthy; do
-  if ! kill -0 "$group" 2>/dev/null; then
+  if ! kill -0 "$session" 2>/dev/null; then
     echo "airflow: ended while starting; its last words ($log):" >&2
     tail -n 15 "$log" >&2
     stop
@@ -90,7 +93,7 @@ airflow: ready at $address - Ctrl-C stops it
     curl -X POST $address/api/v2/dags/ingest_history/dagRuns -H 'Content-Type: application/json' -d '{"logical_date": null}'
 TEXT
 
-wait "$group" || true
+wait "$session" || true
 echo "airflow: ended by itself; its last words ($log):" >&2
 tail -n 15 "$log" >&2
 stop
