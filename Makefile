@@ -35,6 +35,7 @@ STORE_TESTS := connector/test_stores.py test_doctor.py test_lake.py test_lease.p
 	test_ingest.py::test_a_lake_in_a_store_is_the_one_in_a_folder \
 	test_kill.py::test_killed_at_any_moment_the_ingest_loses_and_doubles_nothing[store]
 PROPERTIES := spark-connector/target/spark.properties
+CLASSES := spark-connector/target/spark-classes.jsa
 RUST_SOURCES := $(shell find rust proto -type f -not -path '*/target/*') Cargo.toml Cargo.lock rust-toolchain.toml
 CONNECTOR_SOURCES := $(shell find spark-connector -type f -not -path '*/target/*')
 
@@ -43,7 +44,7 @@ help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: needs-build target/release/.made $(PROPERTIES) .venv/.made .venv-airflow/.made ## build the command, the Spark jar and both Python environments
+build: needs-build target/release/.made $(PROPERTIES) $(CLASSES) .venv/.made .venv-airflow/.made ## build the command, the Spark jar and both Python environments
 
 .PHONY: release
 release: needs-release $(JAR) .venv-release/.made ## build one jar for Linux on x86-64 and aarch64, glibc 2.17 or newer, into target/release-jar/
@@ -187,6 +188,9 @@ $(LAKE_JARS): spark-connector/lake-jars/pom.xml
 
 $(PROPERTIES): $(JAR) $(LAKE_JARS) .venv/.made pyspark/src/downbeat_spark/session.py
 	$(VENV)/python -m downbeat_spark.session > $@
+
+$(CLASSES): .venv/.made pyspark/src/downbeat_spark/class_archive.py
+	$(VENV)/python -m downbeat_spark.class_archive
 
 .stores/%: stores/install.sh
 	stores/install.sh $*

@@ -29,7 +29,14 @@ PROJECT = Path(__file__).resolve().parents[3]
 TARGET = PROJECT / "spark-connector" / "target"
 CONNECTOR = TARGET / f"downbeat-spark_4.2_2.13-{__version__}.jar"
 LAKE_JARS = TARGET / "lake-jars"
+CLASSES = TARGET / "spark-classes.jsa"
 LOGGING = Path(__file__).with_name("log4j2.properties")
+# Batches want throughput, and on few cores the collector that works beside them takes it away. To reconcile compiles more code
+# than the 48 MB which a JVM has that compiles only once. A JVM without the archive, or with an unfit one, only starts slower.
+JAVA_OPTIONS = (
+    f"-Dlog4j2.configurationFile=file:{LOGGING} -XX:+UseParallelGC -XX:ReservedCodeCacheSize=256m "
+    "-Xlog:cds=off -Xlog:cds+dynamic=off"
+)
 
 
 def _environment(*names: str, otherwise: str = "") -> str:
@@ -104,11 +111,7 @@ def settings() -> dict[str, str]:
         "spark.sql.execution.arrow.pythonUDF.columnarInput.enabled": "false",
         **_STORES,
         "spark.driver.memory": "2g",
-        # Batches want throughput, and on few cores the collector that works beside them takes it away. To reconcile compiles more
-        # code than the 48 MB which a JVM has that compiles only once.
-        "spark.driver.extraJavaOptions": (
-            f"-Dlog4j2.configurationFile=file:{LOGGING} -XX:+UseParallelGC -XX:ReservedCodeCacheSize=256m"
-        ),
+        "spark.driver.extraJavaOptions": f"{JAVA_OPTIONS} -XX:SharedArchiveFile={CLASSES}",
         # Nothing listens beyond loopback, and no page is served that nobody asked for.
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
