@@ -77,8 +77,9 @@ def test_dags_are_ready_to_trigger_and_interrupt_stops_a_running_task_with_all_e
             assert ask("pools/spark")["slots"] == 1
             (airflow,) = Path(f"/proc/{script.pid}/task/{script.pid}/children").read_text().split()
             ask("dags/compact_lake/dagRuns", {"logical_date": None})
-            # A task has a process group of its own.
-            while set(groups(int(airflow)).values()) == {int(airflow)}:
+            begun = time.monotonic()
+            while set(groups(int(airflow)).values()) == {int(airflow)}:  # a task has a process group of its own
+                assert time.monotonic() < begun + 120, "no task began within 120 s"
                 time.sleep(0.1)
         finally:
             script.send_signal(signal.SIGINT)
