@@ -30,6 +30,7 @@ PARTS = {
     ],
     "kernels": ["cargo", "bench", "-q", "--locked", "-p", "downbeat-kernels"],
     "flight": ["cargo", "bench", "-q", "--locked", "-p", "downbeat-flight"],
+    "start": [PYTHON, "benchmarks/start.py"],
     "spark": [PYTHON, "benchmarks/spark.py"],
     "aggregate": [PYTHON, "benchmarks/aggregate.py"],
     "dedupe": [PYTHON, "benchmarks/dedupe.py"],
