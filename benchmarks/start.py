@@ -18,27 +18,25 @@ from pathlib import Path
 from downbeat_spark import session
 from server import start
 
-import pyspark
-
 ROUNDS = 5
 ONCE = "-XX:TieredStopAtLevel=1"
-ARCHIVE = f"-XX:SharedArchiveFile={session.CLASSES}"
 WORLD = ["--listeners", "200", "--tracks", "1000", "--start", "2026-10-01", "--until", "2026-10-03"]
 
 
 def ingest(uri: str, options: str) -> tuple[float, float]:
     """Wall and processor seconds of an ingest into a lake of its own, whose driver has these options of Java."""
     with tempfile.TemporaryDirectory(prefix="downbeat-bench-") as folder:
-        properties = Path(folder) / "spark.properties"
-        properties.write_text(session.properties())
-        job = str(session.PROJECT / "pyspark/jobs/ingest.py")
-        submit = [str(Path(sys.executable).with_name("spark-submit")), "--master", "local[2]"]
-        submit += ["--properties-file", str(properties), "--conf", f"spark.driver.extraJavaOptions={options}"]
-        submit += [job, "--uri", uri, "--lake", f"{folder}/lake", "--available-now"]
+        submit = ["spark-submit", "--master", "local[2]", "--properties-file", str(session.TARGET / "spark.properties")]
+        submit += [
+            "--conf",
+            f"spark.driver.extraJavaOptions={options}",
+            str(session.PROJECT / "pyspark/jobs/ingest.py"),
+        ]
+        submit += ["--uri", uri, "--lake", f"{folder}/lake", "--available-now"]
+        # spark-submit finds its home and its Python through the PATH.
+        path = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
         spent, begun = processor_seconds(), time.perf_counter()
-        # Without its home spark-submit takes that of the first python3 on the PATH.
-        home = {"SPARK_HOME": str(Path(pyspark.__file__).parent), "PYSPARK_PYTHON": sys.executable}
-        subprocess.run(submit, env=os.environ | home, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+        subprocess.run(submit, env=os.environ | path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
         return time.perf_counter() - begun, processor_seconds() - spent
 
 
@@ -50,12 +48,8 @@ def processor_seconds() -> float:
 
 def main() -> int:
     """Measure in turn, print medians."""
-    ways = {
-        "archive": f"{session.JAVA_OPTIONS} {ARCHIVE}",
-        "none": session.JAVA_OPTIONS,
-        "archive, compiled once": f"{session.JAVA_OPTIONS} {ARCHIVE} {ONCE}",
-        "none, compiled once": f"{session.JAVA_OPTIONS} {ONCE}",
-    }
+    ways = {"archive": session.settings()["spark.driver.extraJavaOptions"], "none": session.JAVA_OPTIONS}
+    ways |= {f"{way}, compiled once": f"{options} {ONCE}" for way, options in ways.items()}
     with start(*WORLD) as server:
         ingest(server.uri, ways["none"])  # brings files into the system's memory
         rounds = [[ingest(server.uri, options) for options in ways.values()] for _ in range(ROUNDS)]

@@ -35,12 +35,8 @@ def main() -> int:
         rows.write.partitionBy("part").parquet(f"{folder}/rows")
         read = spark.read.parquet(f"{folder}/rows")
         read.groupBy("part").agg({"id": "sum"}).join(read, "part").orderBy("id").toArrow()
-        stream = spark.readStream.schema(read.schema).parquet(f"{folder}/rows").writeStream
-        stream = (
-            stream.format("parquet")
-            .option("path", f"{folder}/streamed")
-            .option("checkpointLocation", f"{folder}/checkpoint")
-        )
+        stream = spark.readStream.schema(read.schema).parquet(f"{folder}/rows").writeStream.format("parquet")
+        stream = stream.options(path=f"{folder}/streamed", checkpointLocation=f"{folder}/checkpoint")
         stream.trigger(availableNow=True).start().awaitTermination()
     gateway = spark.sparkContext._gateway
     assert gateway is not None
